@@ -1,0 +1,98 @@
+import { z } from 'zod';
+
+const Url = z.string().url();
+const Seconds = (fallback: number, max: number) => z.coerce.number().int().min(1).max(max).default(fallback);
+const List = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  );
+const LogLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info');
+
+const SharedEnvironment = z.object({
+  NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222'),
+  /** A NATS credentials file, for servers that ask for a login. */
+  NATS_CREDS: z.string().optional(),
+  DATA_DIR: z.string().min(1).default('.data'),
+  LOG_LEVEL: LogLevel,
+  /** Networks, as CIDR, whose private addresses recordings may come from; none by default. */
+  AUDIO_ALLOWED_NETWORKS: List,
+});
+
+const ServerEnvironment = SharedEnvironment.extend({
+  DATABASE_URL: Url.default('postgres://postgres@127.0.0.1:5432/postgres'),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PORT: z.coerce.number().int().min(0).max(65535).default(4000),
+  PUBLIC_URL: Url.optional(),
+  GRAPHIQL: z.enum(['on', 'off']).default('on'),
+  CORS_ORIGINS: List,
+  MAX_AUDIO_BYTES: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(5 * 1024 ** 3),
+  MAX_AUDIO_SECONDS: Seconds(10 * 3600, 7 * 86_400),
+  UPLOAD_TTL_SECONDS: Seconds(3600, 86_400),
+  ATTEMPT_TIMEOUT_SECONDS: Seconds(6 * 3600, 7 * 86_400),
+  RETRY_BASE_SECONDS: z.coerce.number().min(0.01).max(3600).default(5),
+  RETRY_MAX_SECONDS: z.coerce.number().min(0.01).max(86_400).default(300),
+  MAX_ATTEMPTS: z.coerce.number().int().min(1).max(20).default(3),
+  RETENTION_DAYS: z.coerce.number().int().min(1).max(3650).default(30),
+  MAX_QUEUED_JOBS: z.coerce.number().int().min(1).default(1_000_000),
+  SHUTDOWN_GRACE_SECONDS: Seconds(10, 600),
+});
+
+const WorkerEnvironment = SharedEnvironment.extend({
+  WORKER_SLOTS: z.coerce.number().int().min(1).max(64).default(1),
+  WORKER_GRACE_SECONDS: z.coerce.number().int().min(0).max(3600).default(20),
+  WHISPER_MODEL: z.string().min(1).optional(),
+  WHISPER_BIN: z.string().min(1).optional(),
+  WHISPER_THREADS: z.coerce.number().int().min(1).max(256).optional(),
+  WHISPER_BEAM_SIZE: z.coerce.number().int().min(1).max(8).default(5),
+  /** Extra arguments for whisper-cli, separated by spaces, such as GPU flags. */
+  WHISPER_ARGS: z.string().default(''),
+  WHISPER_DEVICE: z.string().default('cpu'),
+  MODELS_DIR: z.string().min(1).default('models'),
+  MODELS_BASE_URL: Url.default('https://huggingface.co/ggerganov/whisper.cpp/resolve/main'),
+  FFMPEG_PATH: z.string().min(1).optional(),
+  CHUNK_SECONDS: z.coerce.number().int().min(30).max(1800).default(180),
+  DEEPGRAM_API_KEY: z.string().min(1).optional(),
+  DEEPGRAM_BASE_URL: Url.optional(),
+  DEEPGRAM_CONCURRENCY: z.coerce.number().int().min(1).max(100).default(5),
+  DEEPGRAM_MODEL: z.string().min(1).default('nova-3'),
+});
+
+export type ServerConfig = Readonly<z.infer<typeof ServerEnvironment>>;
+export type WorkerConfig = Readonly<z.infer<typeof WorkerEnvironment>>;
+
+/** The environment is not usable; the message names every variable that is wrong. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+function read<Schema extends z.ZodType>(schema: Schema, env: NodeJS.ProcessEnv): z.infer<Schema> {
+  const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const result = schema.safeParse(present);
+  if (result.success) return result.data;
+  const lines = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new ConfigError(
+    `The configuration is not usable.\n  ${lines.join('\n  ')}\nREADME.md lists every variable.`,
+  );
+}
+
+/** Nothing else in the program looks at `process.env`. */
+export function readServerConfig(env: NodeJS.ProcessEnv): ServerConfig {
+  const config = read(ServerEnvironment, env);
+  if (config.RETRY_MAX_SECONDS < config.RETRY_BASE_SECONDS) {
+    throw new ConfigError('RETRY_MAX_SECONDS must be at least RETRY_BASE_SECONDS.');
+  }
+  return config;
+}
+
+export function readWorkerConfig(env: NodeJS.ProcessEnv): WorkerConfig {
+  return read(WorkerEnvironment, env);
+}
