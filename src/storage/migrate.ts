@@ -1,0 +1,61 @@
+import type { Logger } from '../observability/logger.ts';
+import { MIGRATIONS, openDatabase } from './database.ts';
+
+/** Any number will do, as long as every server uses the same. */
+const MIGRATION_LOCK = 7_221_905;
+
+/** The database is on a schema this server does not know, or lacks migrations. */
+export class SchemaMismatchError extends Error {
+  override readonly name = 'SchemaMismatchError';
+}
+
+/** Brings the database to this version's schema; concurrent calls wait for one another. */
+export async function migrate(databaseUrl: string, log: Logger): Promise<void> {
+  const database = await openDatabase({ url: databaseUrl, poolSize: 2, log });
+  try {
+    const lock = database.createQueryRunner();
+    try {
+      await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+      await refuseUnknownSchema(database);
+      const applied = await database.runMigrations({ transaction: 'each' });
+      for (const migration of applied) log.info({ migration: migration.name }, 'migration applied');
+    } finally {
+      await lock.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+      await lock.release();
+    }
+  } finally {
+    await database.destroy();
+  }
+}
+
+type Database = Awaited<ReturnType<typeof openDatabase>>;
+
+async function appliedMigrations(database: Database): Promise<readonly string[]> {
+  const [table] = await database.query(`SELECT to_regclass('migrations') AS name`);
+  if (table.name === null) return [];
+  const rows: { name: string }[] = await database.query('SELECT name FROM migrations ORDER BY id');
+  return rows.map((row) => row.name);
+}
+
+async function refuseUnknownSchema(database: Database): Promise<void> {
+  const known = new Set(MIGRATIONS.map((migration) => migration.name));
+  const unknown = (await appliedMigrations(database)).filter((name) => !known.has(name));
+  if (unknown.length > 0) {
+    throw new SchemaMismatchError(
+      `The database has migrations that this version does not know (${unknown.join(', ')}). ` +
+        'It was used by a newer version: start that version, or restore the backup taken before it.',
+    );
+  }
+}
+
+/** @throws SchemaMismatchError naming what is missing or unknown and what to do. */
+export async function assertSchemaIsCurrent(database: Database): Promise<void> {
+  await refuseUnknownSchema(database);
+  const applied = new Set(await appliedMigrations(database));
+  const missing = MIGRATIONS.map((migration) => migration.name).filter((name) => !applied.has(name));
+  if (missing.length > 0) {
+    throw new SchemaMismatchError(
+      `The database lacks ${missing.length} migration(s) (${missing.join(', ')}). Run \`npm run migrate\` first.`,
+    );
+  }
+}
