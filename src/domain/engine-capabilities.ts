@@ -1,0 +1,114 @@
+import type { Engine, FailureKind, TranscriptionOptions } from './vocabulary.ts';
+
+/** What an engine can do with any of its models; a worker announces what each model adds or lacks. */
+export interface EngineCapabilities {
+  readonly diarize: boolean;
+  readonly translateToEnglish: boolean;
+  /** Characters of all vocabulary entries together, with one separator between two. */
+  readonly maxVocabularyCharacters: number;
+  /** Primary language subtags (ISO 639); null where it depends on the model alone. */
+  readonly languages: readonly string[] | null;
+}
+
+/**
+ * The languages of whisper's multilingual models. English-only models know fewer, which the worker
+ * that runs one announces.
+ * Source: openai/whisper, tokenizer.py (LANGUAGES); `no` is what whisper calls Norwegian Bokmål.
+ */
+const WHISPER_LANGUAGES = [
+  'af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht',
+  'hu hy id is it ja jw jv ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my nb ne nl nn no oc',
+  'pa pl ps pt ro ru sa sd si sk sl sn so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo yue zh',
+].flatMap((line) => line.split(' '));
+
+/**
+ * Sources: whisper.cpp keeps the last 224 tokens of a prompt and drops the others unsaid, about 600
+ * characters of names; Deepgram's "Keyterm Prompting" allows 500 tokens a request, about 1,500.
+ */
+export const ENGINE_CAPABILITIES: Readonly<Record<Engine, EngineCapabilities>> = {
+  WHISPER: {
+    diarize: false,
+    translateToEnglish: true,
+    maxVocabularyCharacters: 600,
+    languages: WHISPER_LANGUAGES,
+  },
+  DEEPGRAM: {
+    diarize: true,
+    translateToEnglish: false,
+    maxVocabularyCharacters: 1500,
+    languages: null,
+  },
+};
+
+export interface UnsupportedOption {
+  /** The field of the submit input. */
+  readonly field: 'diarize' | 'translateToEnglish' | 'vocabulary' | 'language';
+  /** Names the engine, the limit and a remedy. */
+  readonly message: string;
+}
+
+/**
+ * The options that an engine would have to drop, so that a job is refused with `UNSUPPORTED` when it
+ * is submitted; empty when the engine can do all of it. A job with several engines must pass for each,
+ * since any of them may run it.
+ */
+export function unsupportedOptions(engine: Engine, options: TranscriptionOptions): UnsupportedOption[] {
+  const can = ENGINE_CAPABILITIES[engine];
+  const refused: UnsupportedOption[] = [];
+  if (options.diarize && !can.diarize) {
+    refused.push({
+      field: 'diarize',
+      message: `${engine} can't tell speakers apart; use an engine that can, such as DEEPGRAM.`,
+    });
+  }
+  if (options.translateToEnglish && !can.translateToEnglish) {
+    refused.push({
+      field: 'translateToEnglish',
+      message: `${engine} can't translate; use an engine that can, such as WHISPER.`,
+    });
+  }
+  const vocabulary = unsupportedVocabulary(engine, options);
+  if (vocabulary !== null) refused.push({ field: 'vocabulary', message: vocabulary });
+  const language = options.language?.split('-')[0]?.toLowerCase();
+  if (language !== undefined && can.languages !== null && !can.languages.includes(language)) {
+    refused.push({
+      field: 'language',
+      message: `${engine} has no language ${options.language}; omit it to detect, or use another engine.`,
+    });
+  }
+  return refused;
+}
+
+function unsupportedVocabulary(engine: Engine, options: TranscriptionOptions): string | null {
+  if (options.vocabulary.length === 0) return null;
+  if (engine === 'DEEPGRAM' && options.model.startsWith('whisper')) {
+    return `DEEPGRAM's model ${options.model} takes no vocabulary; use nova-3 or omit it.`;
+  }
+  const max = ENGINE_CAPABILITIES[engine].maxVocabularyCharacters;
+  const length = options.vocabulary.join(',').length;
+  if (length <= max) return null;
+  return `${engine} takes at most ${max} characters of vocabulary; these are ${length}.`;
+}
+
+/** Kinds that tell of the engine and not of the recording, the order or our own machinery. */
+const FAIL_OVER_KINDS: Readonly<Record<FailureKind, boolean>> = {
+  ENGINE_UNAVAILABLE: true,
+  ENGINE_REJECTED: true,
+  RATE_LIMITED: true,
+  TIMEOUT: true,
+  OUT_OF_MEMORY: true,
+  // The same recording would fail on any engine, and a second bill would be paid for it.
+  FETCH: false,
+  AUDIO: false,
+  NO_SPEECH: false,
+  // The user asked for something this engine lacks: told, not quietly run elsewhere.
+  UNSUPPORTED: false,
+  // Nobody knows whose fault it was; the same engine tries again, and the poison rule ends it.
+  WORKER_LOST: false,
+  INTERNAL: false,
+};
+
+/** Whether the next engine of a job's list may take over after an attempt that failed so. */
+export function mayFailOver(kind: FailureKind): boolean {
+  return FAIL_OVER_KINDS[kind];
+}

@@ -1,0 +1,267 @@
+import type {
+  CanceledJob,
+  CompletedJob,
+  FailedJob,
+  Job,
+  ProcessingJob,
+  QueuedJob,
+  RetryingJob,
+} from './job.ts';
+import { factsOf } from './job.ts';
+import { mayFailOver, type RetryPolicy, retryDelayMs } from './retry-policy.ts';
+import type { Checkpoint } from './transcript.ts';
+import { type Failure, isFinal } from './vocabulary.ts';
+
+/**
+ * Every arrow of the lifecycle, as a function of the job, what happened, and the clock. Nothing here
+ * reads a clock, draws a random number or does I/O.
+ */
+export type Transition<Next extends Job = Job> =
+  | { readonly ok: true; readonly job: Next }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+/** Why a transition was refused; the fact is then ignored (duplicates, zombies) or quarantined. */
+export type Refusal =
+  /** The job is final. */
+  | 'JOB_FINAL'
+  /** A fact of an attempt that is over, or one that was applied before. */
+  | 'STALE'
+  /** A fact of the current attempt by another run. */
+  | 'NOT_THE_INSTANCE'
+  /** Facts are missing in between; the projector must not go on. */
+  | 'GAP';
+
+/** Which run reports, and where in it. */
+export interface Report {
+  readonly attempt: number;
+  readonly instance: string;
+  readonly ordinal: number;
+}
+
+const refuse = (refusal: Refusal): { readonly ok: false; readonly refusal: Refusal } => ({
+  ok: false,
+  refusal,
+});
+const accept = <Next extends Job>(job: Next): { readonly ok: true; readonly job: Next } => ({
+  ok: true,
+  job,
+});
+
+/** A worker began attempt `report.attempt`. A former attempt that never ended counts as lost. */
+export function startAttempt(job: Job, report: Report, checkpoint: Checkpoint): Transition<ProcessingJob> {
+  if (isFinal(job.status)) return refuse('JOB_FINAL');
+  if (report.attempt <= job.attempt) return refuse('STALE');
+  const lost = job.status === 'PROCESSING' ? 1 : 0;
+  return accept({
+    ...factsOf(job),
+    status: 'PROCESSING',
+    attempt: report.attempt,
+    instance: report.instance,
+    lastOrdinal: report.ordinal,
+    failures: job.failures + lost,
+    lostAttempts: job.lostAttempts + lost,
+    checkpoint: restart(job.checkpoint, checkpoint),
+  });
+}
+
+/**
+ * A run that starts behind what is stored makes the rest of the transcript anew, so it becomes another
+ * generation. That takes a broker that lost its disk while a worker held an old order.
+ */
+function restart(stored: Checkpoint, started: Checkpoint): Checkpoint {
+  if (started.segmentCount >= stored.segmentCount) return stored;
+  const { segmentCount, checkpointMs } = started;
+  return { ...stored, generation: stored.generation + 1, segmentCount, checkpointMs };
+}
+
+/** Checks that a fact comes from the run that has the job, in its order. */
+function mayReport(job: Job, report: Report): Refusal | null {
+  if (isFinal(job.status)) return 'JOB_FINAL';
+  if (report.attempt < job.attempt) return 'STALE';
+  if (report.attempt > job.attempt) return 'GAP';
+  if (report.instance !== job.instance) return 'NOT_THE_INSTANCE';
+  if (report.ordinal <= job.lastOrdinal) return 'STALE';
+  if (job.status !== 'PROCESSING') return 'STALE';
+  return report.ordinal === job.lastOrdinal + 1 ? null : 'GAP';
+}
+
+/** The run in hand stored more of the transcript, or learned something of the audio. */
+export function continueAttempt(job: Job, report: Report, checkpoint: Checkpoint): Transition<ProcessingJob> {
+  const refusal = mayReport(job, report);
+  if (refusal !== null || job.status !== 'PROCESSING') return refuse(refusal ?? 'STALE');
+  return accept({
+    ...job,
+    lastOrdinal: report.ordinal,
+    checkpoint: { ...checkpoint, generation: job.checkpoint.generation },
+  });
+}
+
+export function completeAttempt(
+  job: Job,
+  report: Report,
+  checkpoint: Checkpoint,
+  now: Date,
+): Transition<CompletedJob> {
+  const refusal = mayReport(job, report);
+  if (refusal !== null) return refuse(refusal);
+  return accept({
+    ...factsOf(job),
+    status: 'COMPLETED',
+    lastOrdinal: report.ordinal,
+    checkpoint: { ...checkpoint, generation: job.checkpoint.generation },
+    finishedAt: now,
+  });
+}
+
+/**
+ * Ends an attempt that failed: to the next engine at once when the fault is the engine's, else to
+ * RETRYING while the failure may pass, attempts remain and the deadline allows; otherwise to FAILED. A
+ * cancel that was asked for wins over a retry.
+ */
+export function failAttempt(
+  job: Job,
+  report: Report,
+  failure: Failure,
+  policy: RetryPolicy,
+  now: Date,
+  random: number,
+): Transition<QueuedJob | RetryingJob | FailedJob | CanceledJob> {
+  const refusal = mayReport(job, report);
+  if (refusal !== null) return refuse(refusal);
+  const lost = failure.kind === 'WORKER_LOST' ? 1 : 0;
+  const ended: Job = {
+    ...job,
+    lastOrdinal: report.ordinal,
+    failures: job.failures + 1,
+    lostAttempts: job.lostAttempts + lost,
+  };
+  return accept(afterFailure(ended, failure, policy, now, random));
+}
+
+function afterFailure(
+  job: Job,
+  failure: Failure,
+  policy: RetryPolicy,
+  now: Date,
+  random: number,
+): QueuedJob | RetryingJob | FailedJob | CanceledJob {
+  if (job.cancelRequestedAt !== null) return { ...factsOf(job), status: 'CANCELED', finishedAt: now };
+
+  if (mayFailOver(failure) && job.engineIndex + 1 < job.engines.length) {
+    // The next engine gets its own attempts: the first one's troubles say nothing about it.
+    return {
+      ...factsOf(job),
+      status: 'QUEUED',
+      admitted: false,
+      engineIndex: job.engineIndex + 1,
+      failures: 0,
+    };
+  }
+  const poison = job.lostAttempts >= policy.maxLostAttempts;
+  const exhausted = job.failures >= job.maxAttempts;
+  if (failure.retryable && !poison && !exhausted) {
+    const nextAttemptAt = new Date(now.getTime() + retryDelayMs(policy, job.failures, failure, random));
+    if (job.deadline === null || nextAttemptAt < job.deadline) {
+      return { ...factsOf(job), status: 'RETRYING', nextAttemptAt, failure };
+    }
+    return fail(job, deadlineFailure(failure), now, now);
+  }
+  const deadLetteredAt = poison || failure.retryable ? now : null;
+  return fail(job, failure, now, deadLetteredAt);
+}
+
+function fail(job: Job, failure: Failure, now: Date, deadLetteredAt: Date | null): FailedJob {
+  return { ...factsOf(job), status: 'FAILED', finishedAt: now, failure, deadLetteredAt };
+}
+
+/** The run let go because it was told to, or the server ended the job before a run began. */
+export function cancelAttempt(job: Job, report: Report, now: Date): Transition<CanceledJob> {
+  if (isFinal(job.status)) return refuse('JOB_FINAL');
+  if (report.attempt < job.attempt) return refuse('STALE');
+  return accept({ ...factsOf(job), status: 'CANCELED', lastOrdinal: report.ordinal, finishedAt: now });
+}
+
+/** A worker that shuts down gave the job back: it waits again, and the attempt does not count. */
+export function releaseAttempt(job: Job, report: Report, now: Date): Transition<QueuedJob | CanceledJob> {
+  const refusal = mayReport(job, report);
+  if (refusal !== null) return refuse(refusal);
+  return accept(waitAgain({ ...job, lastOrdinal: report.ordinal }, now));
+}
+
+/**
+ * The server gave the run up: it waits again, unless it was lost too often. Its order is still in JetStream and
+ * is delivered to another worker, so the job stays admitted.
+ */
+export function loseAttempt(
+  job: Job,
+  report: Report,
+  policy: RetryPolicy,
+  now: Date,
+): Transition<QueuedJob | FailedJob | CanceledJob> {
+  if (isFinal(job.status)) return refuse('JOB_FINAL');
+  if (report.attempt !== job.attempt || job.status !== 'PROCESSING') return refuse('STALE');
+  const ended: Job = {
+    ...job,
+    lastOrdinal: report.ordinal,
+    failures: job.failures + 1,
+    lostAttempts: job.lostAttempts + 1,
+  };
+  if (ended.cancelRequestedAt === null && ended.lostAttempts >= policy.maxLostAttempts) {
+    return accept(fail(ended, poisonFailure(ended.lostAttempts), now, now));
+  }
+  return accept(waitAgain(ended, now));
+}
+
+function waitAgain(job: Job, now: Date): QueuedJob | CanceledJob {
+  if (job.cancelRequestedAt !== null) return { ...factsOf(job), status: 'CANCELED', finishedAt: now };
+  return { ...factsOf(job), status: 'QUEUED', admitted: true };
+}
+
+/** A job that was asked to stop before any order of it existed, or whose time ran out while it waited. */
+export function endWaiting(
+  job: Job,
+  end: { readonly failure: Failure | null },
+  now: Date,
+): CanceledJob | FailedJob {
+  if (end.failure === null) return { ...factsOf(job), status: 'CANCELED', finishedAt: now };
+  return fail(job, end.failure, now, null);
+}
+
+/** A failed job is tried again by hand: same id, fresh allowance of attempts. */
+export function retryByHand(job: FailedJob, change: { readonly startOver: boolean }): QueuedJob {
+  const { generation, language } = job.checkpoint;
+  return {
+    ...factsOf(job),
+    status: 'QUEUED',
+    admitted: false,
+    failures: 0,
+    lostAttempts: 0,
+    engineIndex: 0,
+    deadline: null,
+    checkpoint: change.startOver
+      ? { generation: generation + 1, segmentCount: 0, checkpointMs: 0, language: null }
+      : { ...job.checkpoint, language },
+  };
+}
+
+export function poisonFailure(lostAttempts: number): Failure {
+  return {
+    kind: 'WORKER_LOST',
+    code: 'WORKER_LOST_REPEATEDLY',
+    message:
+      `The job's worker vanished ${lostAttempts} times while it had this recording, so it is not tried again by ` +
+      'itself. Look at the workers (memory, crashes), then retry the job.',
+    retryable: false,
+  };
+}
+
+export function deadlineFailure(cause: Failure | null): Failure {
+  return {
+    kind: 'TIMEOUT',
+    code: 'DEADLINE_EXCEEDED',
+    message:
+      'The job was not finished by its deadline.' +
+      (cause === null ? '' : ` Its last attempt failed: ${cause.message}`),
+    retryable: false,
+  };
+}
