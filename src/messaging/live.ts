@@ -1,0 +1,72 @@
+import { RepublishHeaders } from '@nats-io/jetstream';
+import type { Msg } from '@nats-io/transport-node';
+import type { z } from 'zod';
+import { CodecError, decode } from '../contract/codec.ts';
+import { FactMessage, ProgressTick, WorkerAnnouncement } from '../contract/messages.ts';
+import { announcementSubject, liveEventSubject, liveProgressSubject } from '../contract/subjects.ts';
+import type { NatsConnection } from './connection.ts';
+
+export interface LiveHandlers {
+  /**
+   * `lastSequence` is the sequence of the job's fact before this one, 0 for its first: when it is not the
+   * last one seen, facts were missed.
+   */
+  onFact(fact: FactMessage, place: { readonly sequence: number; readonly lastSequence: number }): void;
+  onProgress(tick: ProgressTick): void;
+  onAnnouncement(announcement: WorkerAnnouncement): void;
+  onMalformed(subject: string, error: Error): void;
+}
+
+/**
+ * Everything workers report, as it happens; at most once, so a reader fills gaps from EVENTS. A server
+ * process subscribes once and fans out in memory.
+ */
+export function subscribeLive(nc: NatsConnection, handlers: LiveHandlers): { stop(): void } {
+  const subscribe = <Schema extends z.ZodType>(
+    subject: string,
+    schema: Schema,
+    handler: (message: z.infer<Schema>, received: Msg) => void,
+  ) =>
+    nc.subscribe(subject, {
+      callback: (error, received) => {
+        if (error !== null) {
+          handlers.onMalformed(subject, error);
+          return;
+        }
+        const message = decodeOr(schema, received, handlers);
+        if (message !== null) handler(message, received);
+      },
+    });
+  const subscriptions = [
+    subscribe(liveEventSubject('*'), FactMessage, (fact, received) => {
+      const sequence = numberIn(received, RepublishHeaders.Sequence);
+      const lastSequence = numberIn(received, RepublishHeaders.LastSequence);
+      handlers.onFact(fact, { sequence, lastSequence });
+    }),
+    subscribe(liveProgressSubject('*'), ProgressTick, (tick) => handlers.onProgress(tick)),
+    subscribe(announcementSubject('*'), WorkerAnnouncement, (message) => handlers.onAnnouncement(message)),
+  ];
+  return {
+    stop() {
+      for (const subscription of subscriptions) subscription.unsubscribe();
+    },
+  };
+}
+
+function decodeOr<Schema extends z.ZodType>(
+  schema: Schema,
+  received: Msg,
+  handlers: LiveHandlers,
+): z.infer<Schema> | null {
+  try {
+    return decode(schema, received.data);
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error;
+    handlers.onMalformed(received.subject, error);
+    return null;
+  }
+}
+
+function numberIn(received: Msg, header: string): number {
+  return Number(received.headers?.get(header) ?? 0);
+}

@@ -1,0 +1,101 @@
+import { jetstreamManager } from '@nats-io/jetstream';
+import { CodecError, decode, encode, orderId } from '../contract/codec.ts';
+import { Order } from '../contract/messages.ts';
+import { laneConsumer, laneSubject, STREAMS } from '../contract/subjects.ts';
+import { type JobPriority, type QueueName, queueOf } from '../domain/vocabulary.ts';
+import type { NatsConnection } from './connection.ts';
+import {
+  isJetStreamError,
+  JETSTREAM_ERRORS,
+  publishStored,
+  readStored,
+  requestJetStream,
+} from './jetstream-request.ts';
+
+/** Puts an order on its lane. A repeat with the same job, attempt and run is a duplicate, not a second order. */
+export async function publishOrder(
+  nc: NatsConnection,
+  order: Order,
+): Promise<{ readonly sequence: number; readonly duplicate: boolean }> {
+  return publishStored(nc, laneSubject(queueOf(order.engine), order.priority), encode(order), {
+    messageId: orderId(order),
+  });
+}
+
+/** False when the order is gone already. */
+export async function deleteOrder(nc: NatsConnection, sequence: number): Promise<boolean> {
+  const { messageNotFound, sequenceNotFound, messageDeleteFailed } = JETSTREAM_ERRORS;
+  try {
+    await requestJetStream(nc, `STREAM.MSG.DELETE.${STREAMS.jobs}`, { seq: sequence, no_erase: true });
+    return true;
+  } catch (error) {
+    if (isJetStreamError(error, messageNotFound, sequenceNotFound)) return false;
+    // Some servers answer a missing message with this general code.
+    const general = isJetStreamError(error, messageDeleteFailed);
+    if (general && (await readStored(nc, STREAMS.jobs, { seq: sequence })) === null) return false;
+    throw error;
+  }
+}
+
+/** The order at a sequence; null when it is gone. @throws CodecError when it cannot be read. */
+export async function findOrder(nc: NatsConnection, sequence: number): Promise<Order | null> {
+  const stored = await readStored(nc, STREAMS.jobs, { seq: sequence });
+  return stored === null ? null : decode(Order, stored.bytes);
+}
+
+export interface LaneState {
+  /** Orders that wait in JetStream; the backlog is `pending` + `ackPending`, never the stream's count. */
+  readonly pending: number;
+  /** Orders that workers hold. */
+  readonly ackPending: number;
+  readonly redelivered: number;
+  /** Everything of this lane up to here is done, as far as JetStream knows. */
+  readonly ackFloorStreamSequence: number;
+}
+
+export async function laneState(
+  nc: NatsConnection,
+  queue: QueueName,
+  priority: JobPriority,
+): Promise<LaneState> {
+  const manager = await jetstreamManager(nc, { checkAPI: false });
+  const info = await manager.consumers.info(STREAMS.jobs, laneConsumer(queue, priority));
+  return {
+    pending: info.num_pending,
+    ackPending: info.num_ack_pending,
+    redelivered: info.num_redelivered,
+    ackFloorStreamSequence: info.ack_floor.stream_seq,
+  };
+}
+
+/**
+ * Orders that a killed nats-server left behind: below the lane's ack floor, so never delivered and never
+ * removed. Deleting one is safe: the chain of facts decides what its job needs.
+ */
+export async function ordersBelowAckFloor(
+  nc: NatsConnection,
+  queue: QueueName,
+  priority: JobPriority,
+  limit = 100,
+): Promise<readonly { readonly sequence: number; readonly order: Order | null }[]> {
+  const { ackFloorStreamSequence } = await laneState(nc, queue, priority);
+  const subject = laneSubject(queue, priority);
+  const found: { sequence: number; order: Order | null }[] = [];
+  let sequence = 1;
+  while (found.length < limit && sequence <= ackFloorStreamSequence) {
+    const stored = await readStored(nc, STREAMS.jobs, { seq: sequence, next_by_subj: subject });
+    if (stored === null || stored.sequence > ackFloorStreamSequence) break;
+    found.push({ sequence: stored.sequence, order: readable(stored.bytes) });
+    sequence = stored.sequence + 1;
+  }
+  return found;
+}
+
+function readable(bytes: Uint8Array): Order | null {
+  try {
+    return decode(Order, bytes);
+  } catch (error) {
+    if (error instanceof CodecError) return null;
+    throw error;
+  }
+}

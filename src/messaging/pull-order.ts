@@ -1,0 +1,123 @@
+import { createInbox, type Msg, type Subscription } from '@nats-io/transport-node';
+import { CodecError, decode } from '../contract/codec.ts';
+import { Order } from '../contract/messages.ts';
+import { laneConsumer, STREAMS } from '../contract/subjects.ts';
+import type { JobPriority, QueueName } from '../domain/vocabulary.ts';
+import type { NatsConnection } from './connection.ts';
+
+/** An order in a worker's hands. JetStream gives it to another worker after 30 s without a heartbeat. */
+export interface Delivery {
+  readonly order: Order;
+  /** Place in JOBS. */
+  readonly sequence: number;
+  /** 1 for the first delivery; more means that a worker let go of it, or vanished. */
+  readonly deliveredCount: number;
+  /** Removes the order; false when JetStream did not confirm it. Only after the outcome is stored. */
+  ack(timeoutMs?: number): Promise<boolean>;
+  /** Keeps the order for another 30 s; false when JetStream did not confirm it in time. */
+  heartbeat(timeoutMs?: number): Promise<boolean>;
+  /** Gives the order back: the next pull gets it at once. */
+  nak(): void;
+}
+
+const NO_WAIT_PULL = JSON.stringify({ batch: 1, no_wait: true });
+/** How long a late answer is still caught, so that its order does not lie idle until `ack_wait`. */
+const LATE_ANSWER_MS = 30_000;
+
+/**
+ * Takes the next order of a lane, or null when there is none right now. It does not wait for one: the
+ * client's own `next()` waits at least a second.
+ *
+ * @throws CodecError for an order this version cannot read; it is off the lane then, and the server publishes
+ * the job again after a while. ConsumerMissingError while the server has not made the lanes.
+ */
+export async function pullOrder(
+  nc: NatsConnection,
+  queue: QueueName,
+  priority: JobPriority,
+  timeoutMs = 2_000,
+): Promise<Delivery | null> {
+  const lane = laneConsumer(queue, priority);
+  const received = await pullOne(nc, `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.jobs}.${lane}`, timeoutMs);
+  if (received === null) return null;
+  const status = received.headers?.code ?? 0;
+  if (status === 503) throw new ConsumerMissingError(lane);
+  if (status !== 0) return null;
+  return toDelivery(nc, received);
+}
+
+/** Nobody answers for the lane: its consumer does not exist, or JetStream is starting. */
+export class ConsumerMissingError extends Error {
+  override readonly name = 'ConsumerMissingError';
+  constructor(lane: string) {
+    super(`JetStream does not answer for ${lane}; the server has not made it yet, or JetStream is starting`);
+  }
+}
+
+function pullOne(nc: NatsConnection, subject: string, timeoutMs: number): Promise<Msg | null> {
+  return new Promise((resolve, reject) => {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      resolve(null);
+      setTimeout(() => subscription.unsubscribe(), LATE_ANSWER_MS).unref();
+    }, timeoutMs);
+    // A subscription of its own: an order that came to the client's shared inbox would be lost to it.
+    const subscription: Subscription = nc.subscribe(createInbox(), {
+      max: 1,
+      callback: (error, received) => {
+        clearTimeout(timer);
+        if (error !== null) reject(error);
+        else if (!late) resolve(received);
+        else if (received.reply) nc.publish(received.reply, '-NAK');
+      },
+    });
+    try {
+      nc.publish(subject, NO_WAIT_PULL, { reply: subscription.getSubject() });
+    } catch (error) {
+      clearTimeout(timer);
+      reject(error);
+    }
+  });
+}
+
+function toDelivery(nc: NatsConnection, received: Msg): Delivery {
+  const reply = received.reply ?? '';
+  const confirmed = async (word: string, timeoutMs: number): Promise<boolean> => {
+    try {
+      await nc.request(reply, word, { timeout: timeoutMs });
+      return true;
+    } catch {
+      // No answer is an answer here: the caller counts how long none came.
+      return false;
+    }
+  };
+  let order: Order;
+  try {
+    order = decode(Order, received.data);
+  } catch (error) {
+    // Without a reason: servers before 2.10.4 ignore a termination that has one.
+    if (error instanceof CodecError) nc.publish(reply, '+TERM');
+    throw error;
+  }
+  return {
+    order,
+    ...placeOf(reply),
+    ack: (timeoutMs = 5_000) => confirmed('+ACK', timeoutMs),
+    heartbeat: (timeoutMs = 5_000) => confirmed('+WPI', timeoutMs),
+    nak: () => nc.publish(reply, '-NAK'),
+  };
+}
+
+/**
+ * `$JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.…`, with domain and account in front of the stream
+ * on servers that have them.
+ */
+function placeOf(reply: string): { readonly sequence: number; readonly deliveredCount: number } {
+  const tokens = reply.split('.');
+  const delivered = tokens.length >= 11 ? 6 : 4;
+  return {
+    deliveredCount: Number(tokens[delivered] ?? 1),
+    sequence: Number(tokens[delivered + 1] ?? 0),
+  };
+}
