@@ -1,0 +1,104 @@
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import type { Logger } from '../observability/logger.ts';
+import { findExecutable } from './find-executable.ts';
+
+const APT_TIMEOUT_MS = 180_000;
+
+/**
+ * Unpacks a Debian package into a folder, without installing it, without root, and without touching the
+ * machine's package lists. apt checks its signature.
+ *
+ * @returns Null where this is no Debian or Ubuntu, or no archive is reachable; the log has the reason.
+ */
+export async function unpackDebianPackage(
+  name: string,
+  directory: string,
+  options: {
+    readonly log: Logger;
+    readonly env: NodeJS.ProcessEnv;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<string | null> {
+  const { env, log, signal } = options;
+  if ((await findExecutable('apt-get', env)) === null || (await findExecutable('dpkg', env)) === null)
+    return null;
+  await mkdir(directory, { recursive: true });
+  const work = await mkdtemp(join(directory, '.unpacking-'));
+  try {
+    const archive = await download(name, work, log, signal);
+    if (archive === null) return null;
+    const unpacked = join(work, 'root');
+    await execa('dpkg', ['-x', archive, unpacked], {
+      timeout: 60_000,
+      ...(signal && { cancelSignal: signal }),
+    });
+    const target = join(directory, name);
+    await rm(target, { recursive: true, force: true });
+    await rename(unpacked, target);
+    return target;
+  } catch (error) {
+    log.warn({ err: error, package: name }, 'the Debian package could not be unpacked');
+    return null;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** By the machine's package lists; where it has none, as in a fresh container, by lists of our own. */
+async function download(
+  name: string,
+  work: string,
+  log: Logger,
+  signal: AbortSignal | undefined,
+): Promise<string | null> {
+  const apt = (args: readonly string[]) =>
+    execa('apt-get', args, {
+      cwd: work,
+      all: true,
+      reject: false,
+      stdin: 'ignore',
+      timeout: APT_TIMEOUT_MS,
+      ...(signal && { cancelSignal: signal }),
+    });
+  const lists = await privateLists(work);
+  const quick = [
+    '-o',
+    'APT::Sandbox::User=root',
+    '-o',
+    'Acquire::Retries=2',
+    '-o',
+    'Acquire::Languages=none',
+  ];
+  await apt([...quick, 'download', name]);
+  const found = await findArchive(work);
+  if (found !== null) return found;
+  log.info({ package: name }, 'fetching package lists into the cache');
+  // One broken source makes the update fail as a whole; what counts is whether the package can be had.
+  await apt([...quick, ...lists, 'update']);
+  const result = await apt([...quick, ...lists, 'download', name]);
+  const archive = await findArchive(work);
+  if (archive === null) log.warn({ package: name, output: result.all }, 'apt-get has no such package');
+  return archive;
+}
+
+async function privateLists(work: string): Promise<readonly string[]> {
+  const state = join(work, 'state');
+  const cache = join(work, 'cache');
+  await mkdir(join(state, 'lists', 'partial'), { recursive: true });
+  await mkdir(join(cache, 'archives', 'partial'), { recursive: true });
+  return [
+    '-o',
+    `Dir::State=${state}`,
+    '-o',
+    `Dir::State::lists=${join(state, 'lists')}`,
+    '-o',
+    `Dir::Cache=${cache}`,
+  ];
+}
+
+async function findArchive(directory: string): Promise<string | null> {
+  const file = (await readdir(directory)).find((name) => name.endsWith('.deb'));
+  return file === undefined ? null : join(directory, file);
+}

@@ -1,0 +1,118 @@
+import { on } from 'node:events';
+import { watch } from 'node:fs';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import type { Logger } from '../observability/logger.ts';
+import { lockDirectory } from './directory-lock.ts';
+import { findNatsServer, type NatsServerBinary } from './find-nats-server.ts';
+import { type LocalService, LocalServiceError } from './local-service.ts';
+import { commandLineOf } from './process-identity.ts';
+import { ServiceProcess } from './service-process.ts';
+import { type StopStep, stopStranger } from './stop-process.ts';
+
+export interface NatsServerOptions {
+  /** Made when absent; the same folder gives the same streams. */
+  readonly dataDirectory: string;
+  readonly log: Logger;
+  /** Exactly this one, so that clients find it again; any free one by default. */
+  readonly port?: number;
+  /** The program; found by `findNatsServer` by default. */
+  readonly binary?: string;
+  /** Gives up the start; a server that runs is stopped by `stop`. */
+  readonly signal?: AbortSignal;
+}
+
+const START_TIMEOUT_MS = 60_000;
+/** SIGINT, because on SIGTERM version 2.9 ends with code 1. */
+const STOP_NATS: readonly StopStep[] = [
+  { signal: 'SIGINT', waitMs: 10_000 },
+  { signal: 'SIGKILL', waitMs: 5_000 },
+];
+
+/**
+ * Starts nats-server with JetStream on loopback.
+ *
+ * @throws LocalServiceError with the cause and the remedy.
+ */
+export async function startNatsServer(options: NatsServerOptions): Promise<LocalService> {
+  const { log, signal } = options;
+  const dataDirectory = resolve(options.dataDirectory);
+  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
+  const lock = await lockDirectory(dataDirectory);
+  let server: ServiceProcess | undefined;
+  const end = async (steps: readonly StopStep[]): Promise<void> => {
+    await server?.stop(steps);
+    await lock.release();
+  };
+  try {
+    const env =
+      options.binary === undefined ? process.env : { ...process.env, NATS_SERVER_BIN: options.binary };
+    const binary = await findNatsServer(env, log, signal);
+    await stopLeftovers(dataDirectory, log);
+    const config = join(dataDirectory, 'nats.conf');
+    await writeFile(config, configuration(dataDirectory, binary, options.port), { mode: 0o600 });
+    server = await ServiceProcess.start({
+      name: 'nats-server',
+      command: [binary.path, '-c', config],
+      deathSignal: 'INT',
+      log,
+    });
+    await server.waitForLine(/Server is ready/, START_TIMEOUT_MS, signal);
+    const port = await readPort(dataDirectory, `${basename(binary.path)}_${server.pid}.ports`);
+    log.info({ pid: server.pid, port, version: binary.version }, 'nats-server is up');
+    return {
+      url: `nats://127.0.0.1:${port}`,
+      pid: server.pid,
+      port,
+      exited: server.exited,
+      stop: () => end(STOP_NATS),
+      kill: () => end([{ signal: 'SIGKILL', waitMs: 10_000 }]),
+    };
+  } catch (error) {
+    await end(STOP_NATS);
+    throw error;
+  }
+}
+
+function configuration(directory: string, binary: NatsServerBinary, port = -1): string {
+  // Before 2.10 the server does not know the setting, and refuses to start with it.
+  const [major = 0, minor = 0] = binary.version.split('.').map(Number);
+  const sync = major > 2 || minor >= 10 ? '\n  sync_interval: always' : '';
+  const quoted = JSON.stringify(directory);
+  return `listen: "127.0.0.1:${port}"\nports_file_dir: ${quoted}\njetstream {\n  store_dir: ${quoted}${sync}\n}\n`;
+}
+
+/** The server writes the file soon after it says that it is ready. */
+async function readPort(directory: string, name: string): Promise<number> {
+  const watcher = watch(directory);
+  const changes = on(watcher, 'change', { signal: AbortSignal.timeout(10_000) });
+  try {
+    for (;;) {
+      const text = await readFile(join(directory, name), 'utf8').catch(() => '');
+      const port = /nats:\/\/[^"]*:(\d+)"/.exec(text)?.[1];
+      if (port !== undefined) return Number(port);
+      await changes.next();
+    }
+  } catch (error) {
+    throw new LocalServiceError(`nats-server did not say its port in ${join(directory, name)}.`, {
+      cause: error,
+    });
+  } finally {
+    watcher.close();
+  }
+}
+
+/** A killed run leaves its ports file, and perhaps its server; the folder's lock tells that nobody uses it. */
+async function stopLeftovers(directory: string, log: Logger): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const pid = Number(/_(\d+)\.ports$/.exec(name)?.[1] ?? Number.NaN);
+    if (Number.isNaN(pid)) continue;
+    if ((await commandLineOf(pid))?.includes(directory)) {
+      log.warn({ pid, directory }, 'stopping the nats-server that a killed run left');
+      if (!(await stopStranger(pid, STOP_NATS))) {
+        throw new LocalServiceError(`Process ${pid}, a nats-server left on ${directory}, can't be stopped.`);
+      }
+    }
+    await rm(join(directory, name), { force: true });
+  }
+}

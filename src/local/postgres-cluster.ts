@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto';
+import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import type { Logger } from '../observability/logger.ts';
+import { LocalServiceError } from './local-service.ts';
+import type { PostgresBinaries } from './postgres-binaries.ts';
+import { commandLineOf } from './process-identity.ts';
+import { type StopStep, stopStranger } from './stop-process.ts';
+import type { UnprivilegedRunner } from './unprivileged-runner.ts';
+
+/** The files of one database server: the cluster, and the password of its only user beside it. */
+export interface Cluster {
+  readonly directory: string;
+  readonly password: string;
+}
+
+/** Fast shutdown, then at once with recovery at the next start, then a crash. */
+export const STOP_POSTGRES: readonly StopStep[] = [
+  { signal: 'SIGINT', waitMs: 10_000 },
+  { signal: 'SIGQUIT', waitMs: 5_000 },
+  { signal: 'SIGKILL', waitMs: 5_000 },
+];
+
+const SUPPORTED_VERSION = '18';
+
+/** Opens the cluster of a data folder, or makes it: an interrupted making leaves nothing behind. */
+export async function openCluster(
+  dataDirectory: string,
+  binaries: PostgresBinaries,
+  runner: UnprivilegedRunner,
+  options: { readonly durable: boolean; readonly log: Logger },
+): Promise<Cluster> {
+  const directory = join(dataDirectory, 'cluster');
+  const passwordFile = join(dataDirectory, 'password');
+  if (await exists(join(directory, 'PG_VERSION'))) {
+    await stopLeftover(directory, options.log);
+    return { directory, password: await readPassword(directory, passwordFile) };
+  }
+  const password = randomBytes(24).toString('base64url');
+  await writeFile(passwordFile, password, { mode: 0o600 });
+  const unfinished = `${directory}.unfinished`;
+  await rm(unfinished, { recursive: true, force: true });
+  await mkdir(unfinished, { mode: 0o700 });
+  for (const path of [dataDirectory, passwordFile, unfinished]) await runner.own(path);
+  options.log.info({ directory }, 'making a database cluster');
+  await runInitdb(binaries.initdb, runner, [
+    `--pgdata=${unfinished}`,
+    '--username=postgres',
+    `--pwfile=${passwordFile}`,
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
+    '--locale=C',
+    ...(options.durable ? [] : ['--no-sync']),
+  ]);
+  await rename(unfinished, directory);
+  return { directory, password };
+}
+
+async function runInitdb(initdb: string, runner: UnprivilegedRunner, args: readonly string[]): Promise<void> {
+  const [file, ...rest] = [...runner.prefix, initdb, ...args];
+  const result = await execa(file as string, rest, {
+    all: true,
+    reject: false,
+    timeout: 120_000,
+    env: { LC_ALL: 'C' },
+    ...(runner.uid === undefined ? {} : { uid: runner.uid }),
+    ...(runner.gid === undefined ? {} : { gid: runner.gid }),
+  });
+  if (result.exitCode === 0) return;
+  throw new LocalServiceError(`The database cluster could not be made:\n${result.all || result.message}`);
+}
+
+async function readPassword(directory: string, passwordFile: string): Promise<string> {
+  const version = (await readFile(join(directory, 'PG_VERSION'), 'utf8')).trim();
+  if (version !== SUPPORTED_VERSION) {
+    throw new LocalServiceError(
+      `${directory} was written by Postgres ${version}, and this is ${SUPPORTED_VERSION}. Choose another folder with DATA_DIR, or set DATABASE_URL.`,
+    );
+  }
+  try {
+    return (await readFile(passwordFile, 'utf8')).trim();
+  } catch (error) {
+    throw new LocalServiceError(`The password of ${directory} is missing; it belongs in ${passwordFile}.`, {
+      cause: error,
+    });
+  }
+}
+
+/** A killed run leaves its server running; the folder's lock tells that nobody uses it any more. */
+async function stopLeftover(directory: string, log: Logger): Promise<void> {
+  const text = await readFile(join(directory, 'postmaster.pid'), 'utf8').catch(() => '');
+  const pid = Number(text.split('\n')[0]);
+  if (!Number.isInteger(pid) || pid <= 1) return;
+  if (!(await commandLineOf(pid))?.includes(directory)) return;
+  log.warn({ pid, directory }, 'stopping the Postgres that a killed run left');
+  if (await stopStranger(pid, STOP_POSTGRES)) return;
+  throw new LocalServiceError(`Process ${pid}, a Postgres left on ${directory}, can't be stopped.`);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

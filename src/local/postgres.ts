@@ -1,0 +1,138 @@
+import { mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import getPort from 'get-port';
+import pg from 'pg';
+import type { Logger } from '../observability/logger.ts';
+import { lockDirectory } from './directory-lock.ts';
+import { type LocalService, LocalServiceError } from './local-service.ts';
+import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
+import { type Cluster, openCluster, STOP_POSTGRES } from './postgres-cluster.ts';
+import { ServiceProcess } from './service-process.ts';
+import { findUnprivilegedRunner, type UnprivilegedRunner } from './unprivileged-runner.ts';
+
+export interface PostgresOptions {
+  /** Made when absent; the same folder gives the same data. */
+  readonly dataDirectory: string;
+  /** False where a crash of the machine may lose everything, as in tests. */
+  readonly durable: boolean;
+  readonly log: Logger;
+  /** Exactly this one; any free one by default. */
+  readonly port?: number;
+  /** Gives up the start; a server that runs is stopped by `stop`. */
+  readonly signal?: AbortSignal;
+}
+
+const DATABASE = 'transcription';
+/** A start after a crash replays the log first. */
+const START_TIMEOUT_MS = 120_000;
+const START_ATTEMPTS = 20;
+const RETRY_MS = 250;
+/** The children of a server that was killed are not all gone yet. */
+const LEAVING = /pre-existing shared memory block|lock file .* already exists/;
+const PORT_TAKEN = /Address already in use/;
+
+/**
+ * Starts the bundled Postgres on loopback with a database `transcription` and a password of its own.
+ *
+ * @throws LocalServiceError with the cause and the remedy.
+ */
+export async function startPostgres(options: PostgresOptions): Promise<LocalService> {
+  const dataDirectory = resolve(options.dataDirectory);
+  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
+  const lock = await lockDirectory(dataDirectory);
+  let server: ServiceProcess | undefined;
+  const end = async (signal?: 'SIGKILL'): Promise<void> => {
+    await server?.stop(signal ? [{ signal, waitMs: 10_000 }] : STOP_POSTGRES);
+    await lock.release();
+  };
+  try {
+    const binaries = await findPostgresBinaries();
+    const runner = await findUnprivilegedRunner([binaries.postgres, '--version']);
+    const cluster = await openCluster(dataDirectory, binaries, runner, options);
+    const running = await launch(binaries, runner, cluster, options);
+    server = running.server;
+    const url = await ensureDatabase(cluster.password, running.port);
+    options.log.info({ pid: server.pid, port: running.port }, 'Postgres is up');
+    return {
+      url,
+      pid: server.pid,
+      port: running.port,
+      exited: server.exited,
+      stop: () => end(),
+      kill: () => end('SIGKILL'),
+    };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+async function launch(
+  binaries: PostgresBinaries,
+  runner: UnprivilegedRunner,
+  cluster: Cluster,
+  options: PostgresOptions,
+): Promise<{ readonly server: ServiceProcess; readonly port: number }> {
+  for (let attempt = 1; ; attempt += 1) {
+    options.signal?.throwIfAborted();
+    const port = options.port ?? (await getPort());
+    const server = await ServiceProcess.start({
+      name: 'Postgres',
+      prefix: runner.prefix,
+      uid: runner.uid,
+      gid: runner.gid,
+      command: [binaries.postgres, ...settings(cluster.directory, port, options.durable)],
+      env: { ...process.env, LC_ALL: 'C' },
+      deathSignal: 'INT',
+      log: options.log,
+    });
+    try {
+      await server.waitForLine(
+        /database system is ready to accept connections/,
+        START_TIMEOUT_MS,
+        options.signal,
+      );
+      return { server, port };
+    } catch (error) {
+      await server.stop(STOP_POSTGRES);
+      const mayPass =
+        LEAVING.test(server.tail()) || (options.port === undefined && PORT_TAKEN.test(server.tail()));
+      if (attempt >= START_ATTEMPTS || !mayPass) throw error;
+      await delay(RETRY_MS);
+    }
+  }
+}
+
+function settings(directory: string, port: number, durable: boolean): string[] {
+  const values = [
+    'listen_addresses=127.0.0.1',
+    `port=${port}`,
+    'unix_socket_directories=',
+    'logging_collector=off',
+    'log_destination=stderr',
+    'timezone=UTC',
+    'log_timezone=UTC',
+    ...(durable ? [] : ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off']),
+  ];
+  return ['-D', directory, ...values.flatMap((value) => ['-c', value])];
+}
+
+async function ensureDatabase(password: string, port: number): Promise<string> {
+  const urlOf = (database: string): string => `postgres://postgres:${password}@127.0.0.1:${port}/${database}`;
+  const client = new pg.Client({ connectionString: urlOf('postgres'), connectionTimeoutMillis: 10_000 });
+  // Without a listener a connection that breaks would end the whole process; the query fails anyway.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    const found = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [DATABASE]);
+    if (found.rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
+  } catch (error) {
+    throw new LocalServiceError(`Postgres runs on port ${port}, but refuses to serve: ${String(error)}`, {
+      cause: error,
+    });
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+  return urlOf(DATABASE);
+}
