@@ -1,4 +1,12 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { open, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { chooseCut } from './choose-cut.ts';
+import { readSamples, WAV_BYTES_PER_MS, WAV_HEADER_BYTES, wavDurationMs, wavHeader } from './wav.ts';
+
 export interface AudioPiece {
+  /** A 16 kHz mono s16 WAV file; whoever asked for the piece deletes it. */
   readonly path: string;
   /** Milliseconds from the start of the recording. */
   readonly startMs: number;
@@ -6,18 +14,60 @@ export interface AudioPiece {
 }
 
 export interface CutOptions {
+  /** Where to begin, such as a checkpoint. */
   readonly fromMs: number;
+  /** Where to end; null means at the recording's end. */
   readonly endMs: number | null;
+  /** The length to aim at; a piece has 0.8 to 1.2 times of it, the last one up to 1.2 times. */
   readonly pieceMs: number;
   readonly directory: string;
 }
 
-/** The pieces of a recording, cut at quiet places; each file is written when asked for. */
+const SHORTEST_SHARE = 0.8;
+const LONGEST_SHARE = 1.2;
+
+/**
+ * The pieces of a recording, one after the other without a gap, cut at the quietest places. A piece's file
+ * is written when it is asked for. The same recording from the same place gives the same pieces.
+ */
 export async function* cutAudio(
   wavPath: string,
   options: CutOptions,
   signal: AbortSignal,
 ): AsyncGenerator<AudioPiece> {
-  signal.throwIfAborted();
-  yield { path: wavPath, startMs: options.fromMs, durationMs: options.pieceMs };
+  const file = await open(wavPath, 'r');
+  try {
+    const totalMs = await wavDurationMs(file);
+    const endMs = Math.min(options.endMs ?? totalMs, totalMs);
+    let startMs = options.fromMs;
+    while (startMs < endMs) {
+      signal.throwIfAborted();
+      let cutMs = endMs;
+      if (endMs - startMs > options.pieceMs * LONGEST_SHARE) {
+        const fromMs = startMs + Math.round(options.pieceMs * SHORTEST_SHARE);
+        const toMs = startMs + Math.round(options.pieceMs * LONGEST_SHARE);
+        cutMs = fromMs + chooseCut(await readSamples(file, fromMs, toMs));
+      }
+      const path = join(options.directory, `piece-${startMs}.wav`);
+      await writePiece(wavPath, path, startMs, cutMs, signal);
+      yield { path, startMs, durationMs: cutMs - startMs };
+      startMs = cutMs;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function writePiece(
+  wavPath: string,
+  path: string,
+  startMs: number,
+  endMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const start = WAV_HEADER_BYTES + startMs * WAV_BYTES_PER_MS;
+  const length = (endMs - startMs) * WAV_BYTES_PER_MS;
+  await writeFile(path, wavHeader(length), { mode: 0o600 });
+  const samples = createReadStream(wavPath, { start, end: start + length - 1 });
+  await pipeline(samples, createWriteStream(path, { flags: 'a' }), { signal });
 }

@@ -1,0 +1,121 @@
+import type { IncomingMessage } from 'node:http';
+import { EngineError } from '../engines/engine.ts';
+
+const MAX_RETRY_AFTER_MS = 3_600_000;
+const TLS_ERROR = /^(CERT_|ERR_SSL_|ERR_TLS_|EPROTO$|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
+/** What request-filtering-agent says; it gives no code. */
+const BLOCKED = /is not allowed\. Because/;
+
+function failure(code: string, retryable: boolean, message: string, more: { retryAfterMs?: number } = {}) {
+  return (options: ErrorOptions & { readonly detail?: string } = {}) =>
+    new EngineError(
+      {
+        kind: 'FETCH',
+        code,
+        message,
+        retryable,
+        ...more,
+        ...(options.detail === undefined ? {} : { detail: options.detail.slice(0, 4096) }),
+      },
+      options,
+    );
+}
+
+/** Every way to fail at getting a recording. Messages name the host only: a URL may hold secrets. */
+export const FetchFailure = {
+  badUrl: () =>
+    failure('FETCH_REFUSED', false, 'The audio URL, or one it redirects to, is not an http or https URL.')(),
+
+  tooManyRedirects: (host: string, limit: number) =>
+    failure(
+      'FETCH_TOO_MANY_REDIRECTS',
+      false,
+      `${host} redirected more than ${limit} times; give the final URL of the recording.`,
+    )(),
+
+  timeout: (host: string) =>
+    failure('FETCH_TIMEOUT', true, `${host} took too long to answer; it is tried again.`)(),
+
+  tooLarge: (maxBytes: number) =>
+    failure('FETCH_TOO_LARGE', false, `The recording is larger than the ${maxBytes} bytes allowed.`)(),
+
+  truncated: (received: number, expected: number | null) =>
+    failure(
+      'FETCH_TRUNCATED',
+      true,
+      `The connection ended after ${received} of ${expected ?? 'an unknown number of'} bytes; it is tried again.`,
+    )(),
+
+  checksum: () =>
+    failure('FETCH_CHECKSUM', true, 'The recording that arrived differs from the one that was uploaded.')(),
+
+  isHtml: (host: string) =>
+    new EngineError({
+      kind: 'AUDIO',
+      code: 'AUDIO_IS_HTML',
+      message: `${host} sent a web page instead of a recording; give the direct link to the audio file.`,
+      retryable: false,
+    }),
+
+  /** For an answer that is not a success. */
+  ofStatus(response: IncomingMessage, host: string): EngineError {
+    const status = response.statusCode ?? 0;
+    const said = `${host} answered ${status}`;
+    const retryAfterMs = readRetryAfter(response.headers['retry-after']);
+    const later = retryAfterMs === null ? {} : { retryAfterMs };
+    if (status === 404 || status === 410) {
+      return failure('FETCH_NOT_FOUND', false, `${said}: there is no recording at this URL.`)();
+    }
+    if (status === 401 || status === 403) {
+      return failure('FETCH_FORBIDDEN', false, `${said}: the URL needs a login, or its signature expired.`)();
+    }
+    if (status === 408) return failure('FETCH_TIMEOUT', true, `${said}; it is tried again.`, later)();
+    if (status === 425 || status === 429) {
+      return failure('FETCH_RATE_LIMITED', true, `${said}: too many requests; it is tried again.`, later)();
+    }
+    if (status >= 500) {
+      return failure(
+        'FETCH_SERVER_ERROR',
+        true,
+        `${said}: its server is in trouble; it is tried again.`,
+        later,
+      )();
+    }
+    return failure('FETCH_REFUSED', false, `${said} and gave no recording.`)();
+  },
+
+  /** For an error of the connection; an `EngineError` stays itself. */
+  of(error: Error & { readonly code?: string | undefined }, host: string): EngineError {
+    if (error instanceof EngineError) return error;
+    const code = error.code ?? '';
+    const options = { cause: error, detail: `${code} ${error.message}`.trim() };
+    if (BLOCKED.test(error.message)) {
+      return failure(
+        'FETCH_BLOCKED_ADDRESS',
+        false,
+        `${host} is a private address, from which recordings are not fetched; upload the file instead.`,
+      )({ cause: error });
+    }
+    if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+      return failure(
+        'FETCH_HOST_UNKNOWN',
+        code === 'EAI_AGAIN',
+        `There is no host ${host}; check the URL's spelling.`,
+      )(options);
+    }
+    if (code === 'ETIMEDOUT' || code === 'ESOCKETTIMEDOUT') {
+      return failure('FETCH_TIMEOUT', true, `${host} took too long to answer; it is tried again.`)(options);
+    }
+    if (TLS_ERROR.test(code)) {
+      return failure('FETCH_TLS', false, `${host} has no valid TLS certificate for this URL.`)(options);
+    }
+    return failure('FETCH_CONNECTION', true, `The connection to ${host} failed; it is tried again.`)(options);
+  },
+};
+
+/** Source: RFC 9110 §10.2.3, seconds or a date. */
+function readRetryAfter(value: string | undefined): number | null {
+  if (value === undefined) return null;
+  const ms = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isFinite(ms) ? Math.round(Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS)) : null;
+}

@@ -1,0 +1,94 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { findExecutable } from './find-executable.ts';
+
+/** How much of the first and of the last output on standard error is kept. */
+const HEAD_CHARS = 16_384;
+const TAIL_CHARS = 4096;
+
+export interface ChildLimits {
+  readonly memoryBytes: number;
+  readonly cpuSeconds: number;
+  readonly fileBytes: number;
+}
+
+export interface ChildOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Enforced by the kernel where `prlimit` exists (Linux). */
+  readonly limits?: ChildLimits;
+  /** Bytes as latin1, so that nothing is lost when a line is not UTF-8. */
+  readonly onLine?: (line: string) => void;
+  readonly onErrorLine?: (line: string) => void;
+}
+
+export interface ChildExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The first and the last that it wrote to standard error. */
+  readonly errorHead: string;
+  readonly errorTail: string;
+}
+
+/**
+ * Runs a program to its end, however it ends. On Linux it dies with this process, even when that is killed.
+ * Aborting kills it with SIGKILL and rejects with the signal's reason once it is gone; no line is told after.
+ * @throws The error of `spawn`, such as ENOENT.
+ */
+export async function runChild(
+  command: string,
+  args: readonly string[],
+  options: ChildOptions,
+  signal: AbortSignal,
+): Promise<ChildExit> {
+  signal.throwIfAborted();
+  const [file, ...rest] = [...(await wrapping(options.limits)), command, ...args];
+  const child = spawn(file as string, rest, {
+    cwd: options.cwd,
+    env: { ...process.env, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    windowsHide: true,
+  });
+  const tell = (listener: ((line: string) => void) | undefined) => (line: string) => {
+    if (!signal.aborted) listener?.(line);
+  };
+  let errorHead = '';
+  let errorTail = '';
+  createInterface({ input: child.stdout.setEncoding('latin1') }).on('line', tell(options.onLine));
+  createInterface({ input: child.stderr.setEncoding('utf8') })
+    .on('line', (line) => {
+      if (errorHead.length < HEAD_CHARS) errorHead += `${line}\n`;
+      errorTail = `${errorTail}${line}\n`.slice(-TAIL_CHARS);
+    })
+    .on('line', tell(options.onErrorLine));
+  const kill = () => child.kill('SIGKILL');
+  signal.addEventListener('abort', kill, { once: true });
+  try {
+    return await new Promise<ChildExit>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (code, deathSignal) => {
+        if (signal.aborted) reject(signal.reason);
+        else resolve({ code, signal: deathSignal, errorHead, errorTail });
+      });
+    });
+  } finally {
+    signal.removeEventListener('abort', kill);
+  }
+}
+
+async function wrapping(limits: ChildLimits | undefined): Promise<string[]> {
+  const [setpriv, prlimit] = await Promise.all([findExecutable('setpriv'), findExecutable('prlimit')]);
+  const parts: string[] = [];
+  if (setpriv !== null) parts.push(setpriv, '--pdeathsig', 'KILL', '--');
+  if (prlimit !== null && limits !== undefined) {
+    parts.push(
+      prlimit,
+      `--as=${limits.memoryBytes}`,
+      `--cpu=${limits.cpuSeconds}`,
+      `--fsize=${limits.fileBytes}`,
+      '--core=0',
+      '--',
+    );
+  }
+  return parts;
+}
