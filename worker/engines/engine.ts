@@ -23,6 +23,10 @@ interface EngineFacts {
   models(): Promise<readonly EngineModel[]>;
   /** False while calls would surely fail, such as with an open circuit breaker. */
   readonly available: boolean;
+  /** Where the engine has a circuit breaker: its state, for people; `available` is what decides. */
+  readonly breakerState?: 'closed' | 'open' | 'half-open';
+  /** The most calls it takes at once, such as by an API key's limit; a worker has no more slots. */
+  readonly maxConcurrency?: number;
   /** Frees what it holds; called once, after the last call of `transcribe` ended. */
   close(): Promise<void>;
 }

@@ -1,0 +1,128 @@
+import type { Readable } from 'node:stream';
+import { DeepgramClient, DeepgramError } from '@deepgram/sdk';
+import { Agent, fetch as undiciFetch } from 'undici';
+import { EngineError } from '../engine.ts';
+import { failureOf, tooSlow, unreachable, unreadableAnswer } from './deepgram-failure.ts';
+import type { ListenQuery } from './deepgram-request.ts';
+import { ListenAnswer } from './deepgram-response.ts';
+
+/** A URL for Deepgram to fetch, or the recording itself. */
+export type ListenInput =
+  | { readonly url: string }
+  | { readonly stream: Readable; readonly contentType: string; readonly sizeBytes: number | null };
+
+export interface ListenReply {
+  readonly answer: ListenAnswer;
+  readonly requestId: string | null;
+}
+
+/** The SDK's own timer, out of the way: it stops at the headers and can't be told from other failures. */
+const NEVER_SECONDS = 2 ** 31 / 1000 - 1;
+
+/**
+ * One call of `POST /v1/listen` through the SDK, without what gets in a worker's way: its retries (a
+ * stream can't be sent twice, and ours are visible), its timeout (which ends with the headers), and
+ * the five minutes after which Node's fetch gives up.
+ */
+export class ListenClient {
+  readonly #agent: Agent;
+  readonly #client: DeepgramClient;
+
+  constructor(options: { readonly apiKey: string; readonly baseUrl: string | undefined }) {
+    this.#agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
+    const dispatcher = this.#agent;
+    this.#client = new DeepgramClient({
+      apiKey: options.apiKey,
+      maxRetries: 0,
+      timeoutInSeconds: NEVER_SECONDS,
+      // undici's own fetch, since the one in Node 20 belongs to an older undici than the agent.
+      fetch: ((input: string, init: object) => undiciFetch(input, { ...init, dispatcher })) as typeof fetch,
+      ...(options.baseUrl === undefined ? {} : { baseUrl: options.baseUrl }),
+    });
+  }
+
+  /**
+   * @throws EngineError for every failure but an abort, which ends the call with the signal's reason.
+   * @param timeoutMs For the whole call, upload included.
+   */
+  async listen(
+    input: ListenInput,
+    query: ListenQuery,
+    options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<ListenReply> {
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(), options.timeoutMs);
+    const abortSignal = AbortSignal.any([options.signal, timeout.signal]);
+    try {
+      const { data, rawResponse } = await this.#send(input, query, abortSignal);
+      return readReply(data, rawResponse.headers.get('dg-request-id'));
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (timeout.signal.aborted) throw new EngineError(tooSlow(options.timeoutMs), { cause: error });
+      throw toEngineError(error);
+    } finally {
+      clearTimeout(timer);
+      if ('stream' in input) input.stream.destroy();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  #send(input: ListenInput, query: ListenQuery, abortSignal: AbortSignal) {
+    const media = this.#client.listen.v1.media;
+    const requestOptions = { maxRetries: 0, abortSignal };
+    if ('url' in input) {
+      return media.transcribeUrl({ ...query, url: input.url }, requestOptions).withRawResponse();
+    }
+    const upload = {
+      data: input.stream,
+      contentType: input.contentType,
+      ...(input.sizeBytes === null ? {} : { contentLength: input.sizeBytes }),
+    };
+    return media.transcribeFile(upload, query, requestOptions).withRawResponse();
+  }
+}
+
+function readReply(data: unknown, requestId: string | null): ListenReply {
+  const parsed = ListenAnswer.safeParse(data);
+  if (parsed.success) return { answer: parsed.data, requestId };
+  const issue = parsed.error.issues[0];
+  const reason = `${issue?.path.join('.') || '(root)'}: ${issue?.message}`;
+  throw new EngineError(unreadableAnswer(reason), { requestId });
+}
+
+function toEngineError(error: unknown): EngineError {
+  for (const cause of causesOf(error)) if (cause instanceof EngineError) return cause;
+  if (error instanceof DeepgramError && error.statusCode !== undefined) {
+    const headers = error.rawResponse?.headers;
+    const failure = failureOf(
+      { status: error.statusCode, body: error.body, retryAfter: headers?.get('retry-after') ?? null },
+      new Date(),
+    );
+    return new EngineError(failure, { cause: error, requestId: headers?.get('dg-request-id') ?? null });
+  }
+  const reasons = [...causesOf(error)].map((cause) => `${cause.name}: ${cause.message}`);
+  const isShort = [...causesOf(error)].some(
+    (cause) => codeOf(cause) === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH',
+  );
+  if (isShort) {
+    return new EngineError(
+      {
+        kind: 'FETCH',
+        code: 'FETCH_TRUNCATED',
+        message: 'The recording ended before the length its server announced.',
+        retryable: true,
+      },
+      { cause: error },
+    );
+  }
+  return new EngineError(unreachable(reasons.join(' < ')), { cause: error });
+}
+
+function* causesOf(error: unknown): Generator<Error> {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) yield cause;
+}
+
+const codeOf = (error: Error): unknown => ('code' in error ? error.code : undefined);

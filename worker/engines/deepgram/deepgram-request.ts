@@ -1,0 +1,61 @@
+import type { DeepgramClient } from '@deepgram/sdk';
+import { DEFAULT_MODEL, type TranscriptionOptions } from '../../../src/domain/vocabulary.ts';
+
+type Media = DeepgramClient['listen']['v1']['media'];
+/** The query of `POST /v1/listen` as the SDK names it. */
+export type ListenQuery = Parameters<Media['transcribeFile']>[1];
+
+/** No answer of Deepgram's takes longer: it gives up itself after 10 minutes (whisper models: 20). */
+const LONGEST_ANSWER_MS = 25 * 60_000;
+/** Speech codecs go no lower than 8 kbit/s, so a file has at most a second of audio in 1,000 bytes. */
+const FEWEST_BYTES_PER_SECOND = 1000;
+const LONGEST_TIMEOUT_MS = 24 * 3_600_000;
+
+/** The model to ask for: the job's, or the worker's own. */
+export function modelFor(options: TranscriptionOptions, defaultModel: string): string {
+  return options.model === DEFAULT_MODEL ? defaultModel : options.model;
+}
+
+/**
+ * The job's options in Deepgram's words. What it can't do was refused when the job was submitted
+ * (src/domain/engine-capabilities.ts).
+ * Source: developers.deepgram.com, API reference of `/v1/listen`, read November 2026.
+ */
+export function listenQuery(
+  options: TranscriptionOptions,
+  language: string | null,
+  model: string,
+): ListenQuery {
+  return {
+    model: model as NonNullable<ListenQuery['model']>,
+    smart_format: true,
+    punctuate: true,
+    utterances: true,
+    ...(language === null ? { detect_language: true } : { language }),
+    ...(options.diarize ? { diarize: true } : {}),
+    ...vocabularyQuery(options.vocabulary, model),
+  };
+}
+
+/** `keyterm` is of nova-3 and later; the models before it take `keywords`. */
+function vocabularyQuery(vocabulary: readonly string[], model: string): ListenQuery {
+  if (vocabulary.length === 0) return {};
+  const terms = [...vocabulary];
+  return /^(nova-2|nova$|nova-(?!\d)|enhanced|base)/.test(model) ? { keywords: terms } : { keyterm: terms };
+}
+
+/**
+ * How long to wait for an answer: as long as the recording could possibly be, and never less than
+ * Deepgram itself may work. A request given up too early would be paid for and sent again.
+ */
+export function answerTimeoutMs(sizeBytes: number | null): number {
+  if (sizeBytes === null) return LONGEST_TIMEOUT_MS;
+  const longestAudioMs = (sizeBytes / FEWEST_BYTES_PER_SECOND) * 1000;
+  return Math.min(LONGEST_TIMEOUT_MS, LONGEST_ANSWER_MS + longestAudioMs);
+}
+
+/** A type that can't be mistaken for the JSON form of the request, which names a URL to fetch. */
+export function uploadContentType(contentType: string | null): string {
+  const type = contentType?.split(';')[0]?.trim().toLowerCase() ?? '';
+  return /^(audio|video)\/[\w.+-]+$/.test(type) ? type : 'application/octet-stream';
+}
