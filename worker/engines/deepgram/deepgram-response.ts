@@ -2,7 +2,8 @@ import { z } from 'zod';
 import type { Word } from '../../../src/domain/transcript.ts';
 import type { EngineResult, EngineSegment } from '../engine.ts';
 
-const Seconds = z.number().min(0);
+/** Not refused below zero: a paid answer isn't thrown away for a rounding error. */
+const Seconds = z.number();
 
 const WordAnswer = z.object({
   word: z.string(),
@@ -62,7 +63,7 @@ export type ListenAnswer = z.infer<typeof ListenAnswer>;
 /** An utterance without a pause is cut after so many words, so that no segment outgrows a message. */
 const MAX_WORDS = 200;
 
-const toMs = (seconds: number): number => Math.round(seconds * 1000);
+const toMs = (seconds: number): number => Math.max(0, Math.round(seconds * 1000));
 const toConfidence = (value: number | undefined): number | null =>
   value === undefined ? null : Math.min(1, Math.max(0, value));
 const textOfWord = (word: WordAnswer): string => word.punctuated_word ?? word.word;
