@@ -1,0 +1,45 @@
+import type { JobView, QueueView, UploadView } from '../../app/application.ts';
+import { typeOfId } from '../../domain/ids.ts';
+import { checkRange } from '../arguments.ts';
+import { builder } from '../builder.ts';
+import type { GraphQLContext } from '../context.ts';
+import { costOfPage } from '../limits.ts';
+
+const MAX_NODES = 100;
+
+async function loadNode(
+  id: string,
+  { app, principal, loaders }: GraphQLContext,
+): Promise<JobView | UploadView | QueueView | null> {
+  switch (typeOfId(id)) {
+    case 'Job':
+      return loaders.job.load(id);
+    case 'Upload':
+      return app.findUpload(principal, id);
+    case 'Queue':
+      return (await app.queues(principal)).find((queue) => queue.id === id) ?? null;
+    default:
+      return null;
+  }
+}
+
+builder.queryFields((t) => ({
+  node: t.field({
+    type: builder.nodeInterfaceRef(),
+    nullable: true,
+    description: 'Any object by its id; null where absent or not visible.',
+    args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
+    resolve: (_root, { id }, context) => loadNode(id, context),
+  }),
+  nodes: t.field({
+    type: [builder.nodeInterfaceRef()],
+    nullable: { list: false, items: true },
+    description: 'Up to 100 objects, in the order asked; null where absent or not visible.',
+    args: { ids: t.arg.idList({ required: true, description: 'Their ids; at most 100.' }) },
+    complexity: ({ ids }) => costOfPage(ids.length, MAX_NODES),
+    resolve: (_root, { ids }, context) => {
+      checkRange(['ids'], ids.length, 0, MAX_NODES);
+      return Promise.all(ids.map((id) => loadNode(id, context)));
+    },
+  }),
+}));

@@ -1,0 +1,108 @@
+import type { ExportOptions, ExportView, TranscriptView } from '../../app/application.ts';
+import { checkRange } from '../arguments.ts';
+import { builder } from '../builder.ts';
+import { costOfPage } from '../limits.ts';
+import { ExportFormatEnum } from './job-enums.ts';
+import { SpeakerRef, segmentsOfJob } from './segment.ts';
+import { pageOfSegments, SegmentConnectionRef } from './segment-connection.ts';
+
+const MAX_TEXT_BYTES = 1024 * 1024;
+export const MAX_SEGMENTS_PER_PAGE = 500;
+
+const ExportOptionsInput = builder.inputType('ExportOptions', {
+  description: 'How an export is laid out.',
+  fields: (t) => ({
+    maxCharsPerLine: t.int({ defaultValue: 42, description: 'Characters a subtitle line; 10 to 120.' }),
+    maxLines: t.int({ defaultValue: 2, description: 'Lines a subtitle; 1 to 5.' }),
+    includeSpeakers: t.boolean({ defaultValue: false, description: 'Whether speakers are named.' }),
+    highlightWords: t.boolean({
+      defaultValue: false,
+      description: 'Whether each word is marked while it is spoken; needs `timestamps: WORD`.',
+    }),
+  }),
+});
+
+function exportOptionsOf(input: typeof ExportOptionsInput.$inferInput | null | undefined): ExportOptions {
+  const options = {
+    maxCharsPerLine: input?.maxCharsPerLine ?? 42,
+    maxLines: input?.maxLines ?? 2,
+    includeSpeakers: input?.includeSpeakers ?? false,
+    highlightWords: input?.highlightWords ?? false,
+  };
+  checkRange(['options', 'maxCharsPerLine'], options.maxCharsPerLine, 10, 120);
+  checkRange(['options', 'maxLines'], options.maxLines, 1, 5);
+  return options;
+}
+
+const TranscriptExportRef = builder.objectRef<ExportView>('TranscriptExport').implement({
+  description: 'A transcript as a file.',
+  fields: (t) => ({
+    format: t.expose('format', { type: ExportFormatEnum, description: 'The format asked for.' }),
+    contentType: t.exposeString('contentType', { description: 'Media type of the file.' }),
+    content: t.exposeString('content', {
+      nullable: true,
+      description: 'The file inline, up to 256 KiB; null above: fetch `url`.',
+    }),
+    url: t.expose('url', { type: 'URL', description: 'Where to fetch it; signed, short-lived.' }),
+    sizeBytes: t.expose('sizeBytes', { type: 'SafeInt', description: 'Size in bytes.' }),
+    sha256: t.exposeString('sha256', { description: 'SHA-256 of the file in hexadecimal.' }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'Until when `url` works.' }),
+  }),
+});
+
+export const TranscriptRef = builder.objectRef<TranscriptView>('Transcript').implement({
+  description: 'What was said in a recording. Readable while it grows.',
+  fields: (t) => ({
+    language: t.expose('language', {
+      type: 'LanguageTag',
+      nullable: true,
+      description: 'The language spoken; null until known.',
+    }),
+    languageConfidence: t.exposeFloat('languageConfidence', {
+      nullable: true,
+      description: '0 to 1, when the language was detected.',
+    }),
+    isFinal: t.exposeBoolean('isFinal', { description: 'Whether it is whole and stays as it is.' }),
+    text: t.string({
+      nullable: true,
+      complexity: 5,
+      description: 'Whole text; null above 1 MiB, use `export`.',
+      resolve: ({ jobId }, _args, { app }) => app.textOf(jobId, MAX_TEXT_BYTES),
+    }),
+    segments: t.field({
+      type: SegmentConnectionRef,
+      description: 'Its segments in order.',
+      args: {
+        first: t.arg.int({ defaultValue: 100, description: 'How many; 1 to 500.' }),
+        after: t.arg.string({ description: 'Only those after this cursor.' }),
+      },
+      complexity: ({ first }) => costOfPage(first ?? 100, MAX_SEGMENTS_PER_PAGE),
+      resolve: async ({ jobId }, args, { app }) => {
+        const first = checkRange(['first'], args.first ?? 100, 1, MAX_SEGMENTS_PER_PAGE);
+        return pageOfSegments(
+          async (range) => segmentsOfJob(jobId, await app.segmentsOf(jobId, range)),
+          first,
+          args.after ?? null,
+        );
+      },
+    }),
+    speakers: t.field({
+      type: [SpeakerRef],
+      description: 'Who speaks; empty when speakers were not told apart.',
+      resolve: async ({ jobId }, _args, { app }) =>
+        (await app.speakersOf(jobId)).map((speaker) => ({ ...speaker, jobId })),
+    }),
+    export: t.field({
+      type: TranscriptExportRef,
+      nullable: true,
+      description: 'The whole transcript as a file; null while there is no segment.',
+      args: {
+        format: t.arg({ type: ExportFormatEnum, required: true, description: 'The format.' }),
+        options: t.arg({ type: ExportOptionsInput, description: 'How it is laid out.' }),
+      },
+      complexity: 5,
+      resolve: ({ jobId }, { format, options }, { app, principal }) =>
+        app.exportTranscript(principal, jobId, { format, options: exportOptionsOf(options) }),
+    }),
+  }),
+});
