@@ -45,3 +45,8 @@ export function textOf(segments: readonly Pick<Segment, 'text'>[]): string {
     .filter((text) => text !== '')
     .join(' ');
 }
+
+/** What a reader sees for a speaker id: engines count from 0, people from 1. */
+export function speakerLabel(speaker: string): string {
+  return /^\d{1,9}$/.test(speaker) ? `Speaker ${Number(speaker) + 1}` : `Speaker ${speaker}`;
+}
