@@ -145,6 +145,7 @@ export interface JobStore {
 export interface JobTransaction {
   /** Locks the jobs until the end of the transaction; absent ids are missing in the answer. */
   lock(ids: readonly string[]): Promise<ReadonlyMap<string, StoredJob>>;
+  /** @throws ValidationError when another job of the tenant has the external id. */
   insert(job: NewJob): Promise<void>;
   /** Raises the revision by one for each update. */
   apply(updates: readonly JobUpdate[]): Promise<void>;
@@ -163,7 +164,6 @@ export interface JobTransaction {
     readonly jobId: string;
     readonly now: Date;
   }): Promise<KeyClaim>;
-  findIdByExternalId(tenantId: string, externalId: string): Promise<string | null>;
   moveOffset(from: ProjectorOffset | null, to: ProjectorOffset): Promise<void>;
   quarantine(fact: QuarantinedFact): Promise<void>;
 }
@@ -230,6 +230,7 @@ export interface AdmissionRequest {
 /** Read models, one question each; everything filtered by tenant. */
 export interface JobReader {
   find(tenantId: string, ids: readonly string[]): Promise<ReadonlyMap<string, JobView>>;
+  findByExternalId(tenantId: string, externalId: string): Promise<JobView | null>;
   list(tenantId: string, query: JobListQuery): Promise<Page<JobView>>;
   count(tenantId: string, filter: JobFilter, cap: number): Promise<number | null>;
   countByStatus(

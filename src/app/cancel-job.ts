@@ -1,0 +1,109 @@
+import { PROTOCOL_VERSION } from '../contract/messages.ts';
+import { NotFoundError } from '../domain/errors.ts';
+import { endWaiting } from '../domain/job-transitions.ts';
+import type { RetryPolicy } from '../domain/retry-policy.ts';
+import { isFinal } from '../domain/vocabulary.ts';
+import type { CancelJobInput, CancelOutcome, Principal } from './application.ts';
+import { applyFact } from './apply-fact.ts';
+import type { Broker, Environment, JobStore, StoredJob } from './ports.ts';
+
+export interface CancelJobPorts {
+  readonly store: JobStore;
+  readonly broker: Broker;
+  readonly environment: Environment;
+  readonly retry: RetryPolicy;
+}
+
+/**
+ * Stops a job wherever it is. In two phases, so that it holds while NATS or the worker is away: the wish is
+ * stored first; then the job ends at once if no worker has it, else its worker is told. What can't be said
+ * to the broker now, the reconciler says later.
+ *
+ * @throws NotFoundError, UnavailableError.
+ */
+export async function cancelJob(
+  ports: CancelJobPorts,
+  by: Principal,
+  input: CancelJobInput,
+): Promise<{ readonly outcome: CancelOutcome; readonly brokerError: unknown }> {
+  const now = ports.environment.now();
+  const reason = input.reason ?? null;
+  const first = await ports.store.transaction(async (jobs): Promise<CancelOutcome> => {
+    const stored = (await jobs.lock([input.id])).get(input.id);
+    if (stored === undefined || stored.tenantId !== by.tenantId) {
+      throw new NotFoundError('job', input.id, ['input', 'id']);
+    }
+    const { job } = stored;
+    if (isFinal(job.status)) return 'ALREADY_FINAL';
+    await jobs.requestCancel(job.id, now, reason);
+    if (mayBeInTheBroker(stored)) return 'REQUESTED';
+    await jobs.apply([
+      { job: endWaiting({ ...job, cancelRequestedAt: now }, { failure: null }, now), at: now },
+    ]);
+    return 'CANCELED';
+  });
+  if (first !== 'REQUESTED') return { outcome: first, brokerError: null };
+  try {
+    return { outcome: await pressCancel(ports, input.id), brokerError: null };
+  } catch (brokerError) {
+    return { outcome: 'REQUESTED', brokerError };
+  }
+}
+
+function mayBeInTheBroker({ job }: StoredJob): boolean {
+  return job.status === 'PROCESSING' || (job.status === 'QUEUED' && job.admitted);
+}
+
+/**
+ * The second phase, which may be repeated at will: end the job on its fact chain if no worker has begun, else tell the
+ * worker. The chain decides between the two, so that cancel and start have one winner.
+ */
+export async function pressCancel(ports: CancelJobPorts, jobId: string): Promise<CancelOutcome> {
+  const stored = await ports.store.transaction(async (jobs) => (await jobs.lock([jobId])).get(jobId));
+  if (stored === undefined || isFinal(stored.job.status)) return 'ALREADY_FINAL';
+  const requestedAt = stored.job.cancelRequestedAt;
+  if (requestedAt === null) return 'ALREADY_FINAL';
+  if (stored.job.status === 'QUEUED') {
+    const end = await ports.broker.endRun(jobId, { type: 'canceled' });
+    if (end.ended) {
+      await storeServerEnd(ports, jobId, { type: 'canceled' }, end);
+      if (stored.orderSequence !== null) await ports.broker.deleteOrder(stored.orderSequence);
+      return 'CANCELED';
+    }
+  }
+  await ports.broker.requestCancel(jobId, requestedAt, null);
+  return 'REQUESTED';
+}
+
+/** Stores an end that the server put on the chain itself, without waiting for the projector to come by. */
+export async function storeServerEnd(
+  ports: Pick<CancelJobPorts, 'store' | 'environment' | 'retry'>,
+  jobId: string,
+  end: Parameters<Broker['endRun']>[1],
+  fact: { readonly attempt: number; readonly ordinal: number; readonly instance: string },
+): Promise<void> {
+  const now = ports.environment.now();
+  await ports.store.transaction(async (jobs) => {
+    const stored = (await jobs.lock([jobId])).get(jobId);
+    if (stored === undefined) return;
+    const { checkpoint, lostAttempts } = stored.job;
+    const applied = applyFact(
+      stored.job,
+      {
+        ...checkpoint,
+        ...fact,
+        v: PROTOCOL_VERSION,
+        jobId,
+        at: now.getTime(),
+        lostAttempts,
+        requestId: null,
+        ...end,
+      } as Parameters<typeof applyFact>[1],
+      ports.retry,
+      now,
+      ports.environment.random(),
+    );
+    // A refusal means that the projector was faster.
+    if (applied.ok) await jobs.apply([applied.update]);
+  });
+}

@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import { ConfirmationError } from '../domain/errors.ts';
+import type { BulkJobsInput, BulkJobsView, JobFilter, Principal } from './application.ts';
+import type { Environment, JobReader, JobStore, JobTransaction, StoredJob } from './ports.ts';
+import { requeue } from './retry-job.ts';
+import { validate } from './validate.ts';
+
+const BulkJobs = z.object({
+  dryRun: z.boolean().nullish(),
+  expectedCount: z.number().int().min(0).nullish(),
+  limit: z.number().int().min(1).max(10_000).nullish(),
+});
+
+/** Rows are locked and changed in transactions of this many, so that none holds locks for long. */
+const BATCH_SIZE = 100;
+
+export interface DeadLetterPorts {
+  readonly store: JobStore;
+  readonly reader: JobReader;
+  readonly environment: Environment;
+}
+
+/** Gives dead letters that match the filter another allowance of attempts. */
+export function requeueDeadLetters(
+  ports: DeadLetterPorts,
+  by: Principal,
+  input: BulkJobsInput,
+): Promise<BulkJobsView> {
+  return forEachDeadLetter(ports, by, input, (jobs, stored, now) =>
+    requeue(jobs, stored, { model: null, priority: null, now }),
+  );
+}
+
+/** Deletes dead letters that match the filter, with what was transcribed of them. */
+export function discardDeadLetters(
+  ports: DeadLetterPorts,
+  by: Principal,
+  input: BulkJobsInput,
+): Promise<BulkJobsView> {
+  return forEachDeadLetter(ports, by, input, (jobs, stored) => jobs.delete([stored.job.id]));
+}
+
+/** @throws ConfirmationError when the filter matches another number of jobs than `expectedCount`; ValidationError. */
+async function forEachDeadLetter(
+  ports: DeadLetterPorts,
+  by: Principal,
+  raw: BulkJobsInput,
+  act: (jobs: JobTransaction, stored: StoredJob, now: Date) => Promise<void>,
+): Promise<BulkJobsView> {
+  const input = validate(BulkJobs, raw, ['input']);
+  const limit = input.limit ?? 1000;
+  const filter: JobFilter = { ...raw.filter, deadLettered: true };
+  const ids = await ports.reader.ids(by.tenantId, filter, limit);
+  const expected = input.expectedCount ?? null;
+  if (expected !== null && expected !== ids.length) {
+    throw new ConfirmationError(
+      `The filter matches ${ids.length} dead letters and not the ${expected} that were expected; nothing was changed.`,
+      ids.length,
+    );
+  }
+  if (input.dryRun === true)
+    return { matched: ids.length, changed: 0, skipped: 0, dryRun: true, failures: [] };
+
+  let changed = 0;
+  for (let start = 0; start < ids.length; start += BATCH_SIZE) {
+    const batch = ids.slice(start, start + BATCH_SIZE);
+    changed += await ports.store.transaction(async (jobs) => {
+      const locked = await jobs.lock(batch);
+      // Somebody may have retried or deleted one since the ids were read.
+      const dead = [...locked.values()].filter(
+        ({ job }) => job.status === 'FAILED' && job.deadLetteredAt !== null,
+      );
+      for (const stored of dead) await act(jobs, stored, ports.environment.now());
+      return dead.length;
+    });
+  }
+  return { matched: ids.length, changed, skipped: ids.length - changed, dryRun: false, failures: [] };
+}

@@ -1,0 +1,162 @@
+import type { DataSource } from 'typeorm';
+import type { JobFilter, QueuePosition } from '../app/application.ts';
+import type { JobReader } from '../app/ports.ts';
+import type { JobStatus } from '../domain/vocabulary.ts';
+import { filterJobs } from './job-filter.ts';
+import { pageOfJobs } from './job-pages.ts';
+import { toAttemptView, toJobView } from './job-views.ts';
+import { AttemptTable, JobTable, SegmentTable } from './tables.ts';
+
+export function createJobReader(database: DataSource): JobReader {
+  const filtered = (tenantId: string, filter: JobFilter) =>
+    filterJobs(database.createQueryBuilder(JobTable, 'job'), tenantId, filter);
+
+  return {
+    async find(tenantId, ids) {
+      if (ids.length === 0) return new Map();
+      const rows = await database
+        .createQueryBuilder(JobTable, 'job')
+        .where('job.id = ANY(:ids) AND job.tenant_id = :tenantId', { ids, tenantId })
+        .getMany();
+      return new Map(rows.map((row) => [row.id, toJobView(row)]));
+    },
+
+    async findByExternalId(tenantId, externalId) {
+      const row = await database.getRepository(JobTable).findOneBy({ tenantId, externalId });
+      return row === null ? null : toJobView(row);
+    },
+
+    list: (tenantId, query) => pageOfJobs(database, tenantId, query),
+
+    async count(tenantId, filter, cap) {
+      const inner = filtered(tenantId, filter)
+        .select('1')
+        .limit(cap + 1);
+      const [sql, parameters] = inner.getQueryAndParameters();
+      const [row]: { count: number }[] = await database.query(
+        `SELECT count(*)::int AS count FROM (${sql}) AS few`,
+        parameters,
+      );
+      const count = row?.count ?? 0;
+      return count > cap ? null : count;
+    },
+
+    async countByStatus(tenantId, filter) {
+      return filtered(tenantId, filter)
+        .select('job.status', 'status')
+        .addSelect('count(*)::int', 'count')
+        .groupBy('job.status')
+        .getRawMany<{ status: JobStatus; count: number }>();
+    },
+
+    async ids(tenantId, filter, limit) {
+      const rows = await filtered(tenantId, filter)
+        .select('job.id', 'id')
+        .orderBy('job.id')
+        .limit(limit)
+        .getRawMany<{ id: string }>();
+      return rows.map((row) => row.id);
+    },
+
+    async attempts(jobIds) {
+      const rows = await database
+        .createQueryBuilder(AttemptTable, 'attempt')
+        .where('attempt.job_id = ANY(:jobIds)', { jobIds })
+        .orderBy('attempt.job_id')
+        .addOrderBy('attempt.number')
+        .getMany();
+      return groupByJob(rows);
+    },
+
+    queuePositions: (jobIds) => queuePositions(database, jobIds),
+
+    async segments(jobId, fromIndex, limit) {
+      const rows = await database
+        .createQueryBuilder(SegmentTable, 'segment')
+        .where('segment.job_id = :jobId AND segment.index >= :fromIndex', { jobId, fromIndex })
+        .orderBy('segment.index')
+        .limit(limit)
+        .getMany();
+      return rows.map(({ jobId: _jobId, ...segment }) => segment);
+    },
+
+    async speakers(jobId) {
+      const rows: { id: string; totalMs: string }[] = await database.query(
+        `SELECT speaker AS id, sum(end_ms - start_ms) AS "totalMs" FROM segments
+          WHERE job_id = $1 AND speaker IS NOT NULL GROUP BY speaker ORDER BY min(index)`,
+        [jobId],
+      );
+      return rows.map((row) => ({ id: row.id, totalMs: Number(row.totalMs) }));
+    },
+
+    async text(jobId, maxBytes) {
+      const [row]: { bytes: string | null }[] = await database.query(
+        'SELECT sum(octet_length(text) + 1) AS bytes FROM segments WHERE job_id = $1',
+        [jobId],
+      );
+      if (Number(row?.bytes ?? 0) > maxBytes) return null;
+      const [joined]: { text: string | null }[] = await database.query(
+        `SELECT string_agg(btrim(text), ' ' ORDER BY index) AS text FROM segments WHERE job_id = $1 AND btrim(text) <> ''`,
+        [jobId],
+      );
+      return joined?.text ?? '';
+    },
+
+    async failureGroups(tenantId, filter, first) {
+      const rows = await filtered(tenantId, filter)
+        .andWhere(`job.status = 'FAILED'`)
+        .select('job.failure_fingerprint', 'fingerprint')
+        .addSelect('min(job.failure_kind)', 'kind')
+        .addSelect(`min(job.failure ->> 'message')`, 'message')
+        .addSelect('count(*)::int', 'count')
+        .addSelect('min(job.failure_at)', 'firstSeenAt')
+        .addSelect('max(job.failure_at)', 'lastSeenAt')
+        .addSelect('(array_agg(job.id ORDER BY job.failure_at DESC))[1:5]', 'sampleJobIds')
+        .groupBy('job.failure_fingerprint')
+        .orderBy('count', 'DESC')
+        .limit(first)
+        .getRawMany();
+      return rows;
+    },
+  };
+}
+
+function groupByJob(
+  rows: readonly Parameters<typeof toAttemptView>[0][],
+): Map<string, ReturnType<typeof toAttemptView>[]> {
+  const byJob = new Map<string, ReturnType<typeof toAttemptView>[]>();
+  for (const row of rows) byJob.set(row.jobId, [...(byJob.get(row.jobId) ?? []), toAttemptView(row)]);
+  return byJob;
+}
+
+/** No place is counted beyond this: the answer would be stale before it arrived, and counting costs. */
+const MAX_POSITION = 10_000;
+
+async function queuePositions(
+  database: DataSource,
+  jobIds: readonly string[],
+): Promise<ReadonlyMap<string, QueuePosition>> {
+  const rows: { id: string; ahead: number; startsAt: Date | null }[] = await database.query(
+    `SELECT j.id, ahead.jobs AS ahead,
+        CASE WHEN pace.ms IS NULL THEN NULL ELSE now() + make_interval(secs => pace.ms / 1000.0 * ahead.jobs) END AS "startsAt"
+       FROM jobs j
+       CROSS JOIN LATERAL (SELECT count(*)::int AS jobs FROM (
+         (SELECT 1 FROM jobs r WHERE r.queue = j.queue AND r.admitted_at IS NOT NULL AND r.status = 'QUEUED' AND r.id <> j.id
+            AND (j.admitted_at IS NULL OR (r.priority, -extract(epoch FROM r.queued_at)) > (j.priority, -extract(epoch FROM j.queued_at))))
+         UNION ALL
+         (SELECT 1 FROM jobs w WHERE j.admitted_at IS NULL AND w.status = 'QUEUED' AND w.admitted_at IS NULL AND w.queue = j.queue
+            AND w.priority >= j.priority AND (w.priority > j.priority OR (w.queued_at, w.id) < (j.queued_at, j.id))
+          LIMIT ${MAX_POSITION})) AS few) AS ahead
+       -- The measured time between starts of the queue's last jobs.
+       LEFT JOIN LATERAL (SELECT extract(epoch FROM max(started_at) - min(started_at)) * 1000 / nullif(count(*) - 1, 0) AS ms
+         FROM (SELECT started_at FROM jobs s WHERE s.queue = j.queue AND s.tenant_id = j.tenant_id AND s.started_at > now() - interval '1 hour'
+           ORDER BY started_at DESC LIMIT 50) AS recent) AS pace ON true
+      WHERE j.id = ANY($1) AND j.status = 'QUEUED'`,
+    [jobIds],
+  );
+  return new Map(
+    rows
+      .filter((row) => row.ahead < MAX_POSITION)
+      .map((row) => [row.id, { position: row.ahead + 1, estimatedStartAt: row.startsAt }]),
+  );
+}

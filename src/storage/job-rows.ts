@@ -1,0 +1,202 @@
+import type { AdmittedJob, JobUpdate, StoredJob } from '../app/ports.ts';
+import { engineFor, type Job, type JobFacts } from '../domain/job.ts';
+import {
+  type Failure,
+  isFinal,
+  JOB_PRIORITIES,
+  type JobPriority,
+  queueOf,
+  type TranscriptionOptions,
+} from '../domain/vocabulary.ts';
+import type { JobRow } from './tables.ts';
+
+/** Rows of `jobs` to the lifecycle union and back. */
+
+export function priorityOf(rank: number): JobPriority {
+  const priority = JOB_PRIORITIES[rank];
+  if (priority === undefined) throw new RangeError(`no priority has rank ${rank}`);
+  return priority;
+}
+
+export const rankOf = (priority: JobPriority): number => JOB_PRIORITIES.indexOf(priority);
+
+/** A row that contradicts its own status; the CHECK constraints make that impossible. */
+function required<Value>(value: Value | null, row: JobRow, column: string): Value {
+  if (value === null) throw new Error(`job ${row.id} is ${row.status} without ${column}`);
+  return value;
+}
+
+export function toJob(row: JobRow): Job {
+  const facts: JobFacts = {
+    id: row.id,
+    engines: row.engines,
+    engineIndex: row.engineIndex,
+    attempt: row.attempt,
+    lastOrdinal: row.lastOrdinal,
+    instance: row.instance,
+    failures: row.failures,
+    lostAttempts: row.lostAttempts,
+    maxAttempts: row.maxAttempts,
+    checkpoint: checkpointOf(row),
+    cancelRequestedAt: row.cancelRequestedAt,
+    deadline: row.deadline,
+  };
+  switch (row.status) {
+    case 'SCHEDULED':
+      return { ...facts, status: row.status, scheduledFor: required(row.scheduledFor, row, 'scheduled_for') };
+    case 'QUEUED':
+      return { ...facts, status: row.status, admitted: row.admittedAt !== null };
+    case 'PROCESSING':
+      return { ...facts, status: row.status, instance: required(row.instance, row, 'instance') };
+    case 'RETRYING':
+      return {
+        ...facts,
+        status: row.status,
+        nextAttemptAt: required(row.nextAttemptAt, row, 'next_attempt_at'),
+        failure: required(row.failure, row, 'failure'),
+      };
+    case 'COMPLETED':
+    case 'CANCELED':
+      return { ...facts, status: row.status, finishedAt: required(row.finishedAt, row, 'finished_at') };
+    case 'FAILED':
+      return {
+        ...facts,
+        status: row.status,
+        finishedAt: required(row.finishedAt, row, 'finished_at'),
+        failure: required(row.failure, row, 'failure'),
+        deadLetteredAt: row.deadLetteredAt,
+      };
+  }
+}
+
+function checkpointOf(row: JobRow): Job['checkpoint'] {
+  const { generation, segmentCount, checkpointMs } = row;
+  return { generation, segmentCount, checkpointMs, language: row.heardLanguage };
+}
+
+export function toStoredJob(row: JobRow): StoredJob {
+  return {
+    job: toJob(row),
+    tenantId: row.tenantId,
+    priority: priorityOf(row.priority),
+    queue: row.queue,
+    orderSequence: row.orderSequence,
+    uploadId: row.uploadId,
+  };
+}
+
+export function optionsOf(row: JobRow): TranscriptionOptions {
+  const { model, language, timestamps, diarize, translateToEnglish, vocabulary } = row;
+  return { model, language, timestamps, diarize, translateToEnglish, vocabulary };
+}
+
+export function toAdmittedJob(row: JobRow): AdmittedJob {
+  return {
+    id: row.id,
+    queue: row.queue,
+    priority: priorityOf(row.priority),
+    attempt: row.attempt + 1,
+    run: row.run,
+    source:
+      row.uploadId === null
+        ? { url: required(row.sourceUrl, row, 'source_url') }
+        : { uploadId: row.uploadId },
+    audio: {
+      filename: row.audioFilename,
+      contentType: row.audioContentType,
+      sizeBytes: row.audioSizeBytes,
+      sha256: row.audioSha256,
+    },
+    options: optionsOf(row),
+    resume: checkpointOf(row),
+    deadline: row.deadline,
+  };
+}
+
+/** The columns that an update sets, besides `revision`. */
+export function columnsOf(update: JobUpdate, row: JobRow, retentionMs: number): Partial<JobRow> {
+  const { job, at } = update;
+  return {
+    status: job.status,
+    queue: queueOf(engineFor(job)),
+    engineIndex: job.engineIndex,
+    attempt: job.attempt,
+    lastOrdinal: job.lastOrdinal,
+    instance: job.instance,
+    failures: job.failures,
+    lostAttempts: job.lostAttempts,
+    deadline: job.deadline,
+    generation: job.checkpoint.generation,
+    segmentCount: job.checkpoint.segmentCount,
+    checkpointMs: job.checkpoint.checkpointMs,
+    heardLanguage: job.checkpoint.language,
+    cancelRequestedAt: job.cancelRequestedAt,
+    updatedAt: at,
+    ...timesOf(job, row, at, retentionMs),
+    ...admissionOf(job, row, at),
+    ...failureOf(job, row, at),
+    ...(update.workerId === undefined ? {} : { workerId: update.workerId }),
+    ...(update.factAt === undefined ? {} : { lastFactAt: update.factAt }),
+    ...(update.languageConfidence === undefined ? {} : { languageConfidence: update.languageConfidence }),
+    ...(update.billedMs === undefined ? {} : { billedMs: row.billedMs + update.billedMs }),
+    ...(update.computeMs === undefined ? {} : { computeMs: row.computeMs + update.computeMs }),
+    ...(update.audio === undefined ? {} : audioColumns(update.audio, row)),
+  };
+}
+
+function timesOf(job: Job, row: JobRow, at: Date, retentionMs: number): Partial<JobRow> {
+  const finishedAt = isFinal(job.status) ? (row.finishedAt ?? at) : null;
+  return {
+    finishedAt,
+    expiresAt: finishedAt === null ? null : new Date(finishedAt.getTime() + retentionMs),
+    nextAttemptAt: job.status === 'RETRYING' ? job.nextAttemptAt : null,
+    startedAt: row.startedAt ?? (job.status === 'PROCESSING' ? at : null),
+  };
+}
+
+function admissionOf(job: Job, row: JobRow, at: Date): Partial<JobRow> {
+  const admitted = job.status === 'PROCESSING' || (job.status === 'QUEUED' && job.admitted);
+  if (admitted) return { admittedAt: row.admittedAt ?? at };
+  const queuedAt = job.status === 'QUEUED' ? at : row.queuedAt;
+  return { admittedAt: null, orderSequence: null, queuedAt };
+}
+
+function failureOf(job: Job, row: JobRow, at: Date): Partial<JobRow> {
+  if (job.status !== 'FAILED' && job.status !== 'RETRYING') {
+    const cleared: Partial<JobRow> = {
+      failure: null,
+      failureKind: null,
+      failureAt: null,
+      failureFingerprint: null,
+    };
+    return { ...cleared, deadLetteredAt: null };
+  }
+  return {
+    failure: job.failure,
+    failureKind: job.failure.kind,
+    failureAt: row.failure !== null && isFinal(row.status) ? row.failureAt : at,
+    failureFingerprint: fingerprintOf(job.failure),
+    deadLetteredAt: job.status === 'FAILED' ? job.deadLetteredAt : null,
+  };
+}
+
+function audioColumns(audio: NonNullable<JobUpdate['audio']>, row: JobRow): Partial<JobRow> {
+  return {
+    audioDurationMs: audio.durationMs ?? row.audioDurationMs,
+    audioCodec: audio.codec ?? row.audioCodec,
+    audioSampleRate: audio.sampleRate ?? row.audioSampleRate,
+    audioChannels: audio.channels ?? row.audioChannels,
+    audioSizeBytes: audio.sizeBytes ?? row.audioSizeBytes,
+    audioSha256: audio.sha256 ?? row.audioSha256,
+  };
+}
+
+/** Failures with one cause share it: the code, and the message without numbers, ids and addresses. */
+export function fingerprintOf(failure: Failure): string {
+  const cause = failure.message
+    .replace(/https?:\/\/\S+/g, '<url>')
+    .replace(/[a-z]{3}_[0-9a-f]{32}/g, '<id>')
+    .replace(/\d+(\.\d+)?/g, '<n>')
+    .slice(0, 200);
+  return `${failure.code}: ${cause}`;
+}

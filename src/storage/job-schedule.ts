@@ -1,0 +1,213 @@
+import type { DataSource } from 'typeorm';
+import type { AdmissionRequest, AdmittedJob, JobSchedule, SilentJob } from '../app/ports.ts';
+import { type Credits, chooseFairly, type WaitingJob } from '../domain/admission.ts';
+import type { QueueName } from '../domain/vocabulary.ts';
+import { whenReachable } from './database.ts';
+import { priorityOf, toAdmittedJob } from './job-rows.ts';
+import { CHANNELS } from './job-store.ts';
+import { JobTable } from './tables.ts';
+
+/**
+ * The oldest waiting jobs of each tenant in each priority: an index-only hop from tenant to tenant, so that the
+ * cost grows with tenants and free places, not with the jobs that wait.
+ */
+const CANDIDATES = `
+  WITH RECURSIVE running AS (
+    SELECT tenant_id, count(*)::int AS jobs FROM jobs WHERE queue = $1 AND admitted_at IS NOT NULL GROUP BY tenant_id
+  ), waiting_tenants AS (
+    SELECT p.priority, (SELECT j.tenant_id FROM jobs j
+        WHERE j.status = 'QUEUED' AND j.admitted_at IS NULL AND j.queue = $1 AND j.priority = p.priority
+        ORDER BY j.tenant_id LIMIT 1) AS tenant_id
+      FROM (VALUES (3::smallint), (2::smallint), (1::smallint), (0::smallint)) AS p (priority)
+    UNION ALL
+    SELECT w.priority, (SELECT j.tenant_id FROM jobs j
+        WHERE j.status = 'QUEUED' AND j.admitted_at IS NULL AND j.queue = $1 AND j.priority = w.priority
+          AND j.tenant_id > w.tenant_id
+        ORDER BY j.tenant_id LIMIT 1)
+      FROM waiting_tenants w WHERE w.tenant_id IS NOT NULL
+  )
+  SELECT j.id, w.priority, w.tenant_id AS "tenantId", j.queued_at AS "queuedAt",
+      coalesce(r.jobs, 0) AS "tenantRunning", t.max_running_jobs AS "tenantLimit"
+    FROM waiting_tenants w
+    JOIN tenants t ON t.id = w.tenant_id
+    LEFT JOIN running r ON r.tenant_id = w.tenant_id
+    CROSS JOIN LATERAL (SELECT j.id, j.queued_at FROM jobs j
+        WHERE j.status = 'QUEUED' AND j.admitted_at IS NULL AND j.queue = $1 AND j.priority = w.priority
+          AND j.tenant_id = w.tenant_id
+        ORDER BY j.queued_at, j.id LIMIT $2) j
+   WHERE w.tenant_id IS NOT NULL`;
+
+/** Free places of a queue: bounded by the ready set and, with the running jobs, by its concurrency. */
+const FREE_PLACES = `
+  SELECT CASE WHEN q.paused_at IS NOT NULL THEN 0 ELSE
+      greatest(0, least($2::int - a.ready, q.concurrency - a.ready - a.running)) END AS places
+    FROM queues q, (SELECT count(*) FILTER (WHERE status = 'QUEUED')::int AS ready,
+        count(*) FILTER (WHERE status = 'PROCESSING')::int AS running
+      FROM jobs WHERE queue = $1 AND admitted_at IS NOT NULL) a
+   WHERE q.name = $1`;
+
+export function createJobSchedule(database: DataSource): JobSchedule {
+  const credits = new Map<QueueName, Credits>();
+  return {
+    admit: (request) => {
+      const mine = credits.get(request.queue) ?? new Map();
+      credits.set(request.queue, mine);
+      return whenReachable(() => admit(database, request, mine));
+    },
+
+    async recordOrders(orders) {
+      if (orders.length === 0) return;
+      await database.query(
+        `UPDATE jobs SET order_sequence = o.sequence
+           FROM unnest($1::text[], $2::int[], $3::bigint[]) AS o (id, run, sequence)
+          WHERE jobs.id = o.id AND jobs.run = o.run AND jobs.admitted_at IS NOT NULL`,
+        [orders.map((o) => o.id), orders.map((o) => o.run), orders.map((o) => o.sequence)],
+      );
+    },
+
+    async unpublished(olderThan, limit) {
+      const rows = await database
+        .createQueryBuilder(JobTable, 'job')
+        .where('job.admitted_at < :olderThan AND job.order_sequence IS NULL AND job.status = :status', {
+          olderThan,
+          status: 'QUEUED',
+        })
+        .limit(limit)
+        .getMany();
+      return rows.map(toAdmittedJob);
+    },
+
+    async withdraw(queue) {
+      const [rows]: [{ sequence: string | null }[]] = await database.query(
+        `WITH before AS (SELECT id, order_sequence FROM jobs
+            WHERE queue = $1 AND status = 'QUEUED' AND admitted_at IS NOT NULL FOR UPDATE)
+         UPDATE jobs SET admitted_at = NULL, order_sequence = NULL FROM before WHERE jobs.id = before.id
+         RETURNING before.order_sequence AS sequence`,
+        [queue],
+      );
+      return rows.flatMap((row) => (row.sequence === null ? [] : [Number(row.sequence)]));
+    },
+
+    wakeDue: (now) => wakeDue(database, now),
+
+    async silent(silentSince, limit) {
+      const rows: (Omit<SilentJob, 'priority' | 'orderSequence'> & {
+        priority: number;
+        orderSequence: string | null;
+      })[] = await database.query(
+        `SELECT id, queue, priority, status, order_sequence AS "orderSequence", last_fact_at AS "lastFactAt"
+             FROM jobs WHERE admitted_at IS NOT NULL AND greatest(admitted_at, last_fact_at) < $1
+            ORDER BY greatest(admitted_at, last_fact_at) LIMIT $2`,
+        [silentSince, limit],
+      );
+      return rows.map((row) => ({
+        ...row,
+        priority: priorityOf(row.priority),
+        orderSequence: row.orderSequence === null ? null : Number(row.orderSequence),
+      }));
+    },
+
+    async readmit(id) {
+      const [rows]: [{ id: string }[]] = await database.query(
+        `UPDATE jobs SET run = run + 1, order_sequence = NULL, admitted_at = coalesce(admitted_at, now())
+          WHERE id = $1 AND status IN ('QUEUED', 'PROCESSING') RETURNING id`,
+        [id],
+      );
+      if (rows.length === 0) return null;
+      const row = await database.getRepository(JobTable).findOneBy({ id });
+      return row === null ? null : toAdmittedJob(row);
+    },
+
+    cancelsPending: (limit) =>
+      ids(
+        database,
+        `SELECT id FROM jobs WHERE cancel_requested_at IS NOT NULL AND status IN ('QUEUED', 'PROCESSING')
+          ORDER BY cancel_requested_at LIMIT $1`,
+        [limit],
+      ),
+
+    pastDeadline: (now, limit) =>
+      ids(
+        database,
+        `SELECT id FROM jobs WHERE deadline IS NOT NULL AND status IN ('SCHEDULED', 'QUEUED', 'PROCESSING', 'RETRYING')
+            AND deadline <= $1 ORDER BY deadline LIMIT $2`,
+        [now, limit],
+      ),
+
+    expired: (now, limit) =>
+      ids(database, 'SELECT id FROM jobs WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2', [now, limit]),
+
+    async offset() {
+      const [row] = await database.query('SELECT stream_epoch, sequence, message_id FROM projector_offset');
+      if (row === undefined) return null;
+      return { epoch: row.stream_epoch, sequence: Number(row.sequence), messageId: row.message_id };
+    },
+  };
+}
+
+async function ids(
+  database: DataSource,
+  sql: string,
+  parameters: readonly unknown[],
+): Promise<readonly string[]> {
+  const rows: { id: string }[] = await database.query(sql, [...parameters]);
+  return rows.map((row) => row.id);
+}
+
+async function admit(
+  database: DataSource,
+  request: AdmissionRequest,
+  credits: Credits,
+): Promise<readonly AdmittedJob[]> {
+  const { queue, readyTarget, now } = request;
+  const [free]: { places: number }[] = await database.query(FREE_PLACES, [queue, readyTarget]);
+  const places = free?.places ?? 0;
+  if (places === 0) return [];
+  const waiting: (Omit<WaitingJob, 'priority'> & { priority: number })[] = await database.query(CANDIDATES, [
+    queue,
+    places,
+  ]);
+  const chosen = chooseFairly(
+    waiting.map((job) => ({ ...job, priority: priorityOf(job.priority) })),
+    places,
+    credits,
+  );
+  if (chosen.length === 0) return [];
+  const [updated]: [{ id: string }[]] = await database.query(
+    `UPDATE jobs SET admitted_at = $2, run = run + 1, order_sequence = NULL
+       WHERE id IN (SELECT id FROM jobs WHERE id = ANY($1) AND status = 'QUEUED' AND admitted_at IS NULL
+         FOR UPDATE SKIP LOCKED)
+     RETURNING id`,
+    [chosen, now],
+  );
+  const admitted = new Set(updated.map((row) => row.id));
+  const rows = await database
+    .createQueryBuilder(JobTable, 'job')
+    .where('job.id = ANY(:ids)', { ids: chosen.filter((id) => admitted.has(id)) })
+    .getMany();
+  const byId = new Map(rows.map((row) => [row.id, toAdmittedJob(row)]));
+  return chosen.flatMap((id) => byId.get(id) ?? []);
+}
+
+async function wakeDue(database: DataSource, now: Date): ReturnType<JobSchedule['wakeDue']> {
+  const [rows]: [{ id: string; queue: QueueName }[]] = await database.query(
+    `WITH due AS (
+       (SELECT id FROM jobs WHERE status = 'RETRYING' AND next_attempt_at <= $1 ORDER BY next_attempt_at LIMIT 500
+         FOR UPDATE SKIP LOCKED)
+       UNION ALL
+       (SELECT id FROM jobs WHERE status = 'SCHEDULED' AND scheduled_for <= $1 ORDER BY scheduled_for LIMIT 500
+         FOR UPDATE SKIP LOCKED))
+     UPDATE jobs SET status = 'QUEUED', next_attempt_at = NULL, failure = NULL, failure_kind = NULL, failure_at = NULL,
+         failure_fingerprint = NULL, queued_at = $1, updated_at = $1, revision = revision + 1
+       FROM due WHERE jobs.id = due.id RETURNING jobs.id, jobs.queue`,
+    [now],
+  );
+  for (const row of rows) {
+    await database.query('SELECT pg_notify($1, $2)', [CHANNELS.jobChanged, row.id]);
+  }
+  const [next]: { at: Date | null }[] = await database.query(
+    `SELECT least((SELECT min(next_attempt_at) FROM jobs WHERE status = 'RETRYING'),
+                  (SELECT min(scheduled_for) FROM jobs WHERE status = 'SCHEDULED')) AS at`,
+  );
+  return { woken: rows.length, nextDueAt: next?.at ?? null };
+}

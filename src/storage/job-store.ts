@@ -1,0 +1,257 @@
+import type { DataSource, EntityManager, QueryDeepPartialEntity } from 'typeorm';
+import {
+  type JobStore,
+  type JobTransaction,
+  type JobUpdate,
+  type KeyClaim,
+  type NewJob,
+  OffsetConflictError,
+  type ProjectorOffset,
+  type QuarantinedFact,
+  type StoredJob,
+} from '../app/ports.ts';
+import { ValidationError } from '../domain/errors.ts';
+import { queueOf } from '../domain/vocabulary.ts';
+import { isDuplicate, whenReachable } from './database.ts';
+import { columnsOf, rankOf, toStoredJob } from './job-rows.ts';
+import { AttemptTable, type JobRow, JobTable, SegmentTable } from './tables.ts';
+
+/** Channels of LISTEN/NOTIFY; the payload is a job id or a queue. */
+export const CHANNELS = { jobChanged: 'job_changed', jobsWaiting: 'jobs_waiting' } as const;
+
+const KEY_LIFETIME = `interval '24 hours'`;
+
+export function createJobStore(database: DataSource, options: { readonly retentionMs: number }): JobStore {
+  return {
+    transaction: (work) =>
+      whenReachable(() =>
+        database.transaction((manager) => work(new PostgresJobTransaction(manager, options.retentionMs))),
+      ),
+  };
+}
+
+class PostgresJobTransaction implements JobTransaction {
+  readonly #manager: EntityManager;
+  readonly #retentionMs: number;
+  /** Rows as they are now in this transaction, so that an update needs no second read. */
+  readonly #rows = new Map<string, JobRow>();
+
+  constructor(manager: EntityManager, retentionMs: number) {
+    this.#manager = manager;
+    this.#retentionMs = retentionMs;
+  }
+
+  async lock(ids: readonly string[]): Promise<ReadonlyMap<string, StoredJob>> {
+    if (ids.length === 0) return new Map();
+    const rows = await this.#manager
+      .createQueryBuilder(JobTable, 'job')
+      .where('job.id = ANY(:ids)', { ids })
+      // One order for all, so that two transactions can't lock each other out.
+      .orderBy('job.id')
+      .setLock('pessimistic_write')
+      .getMany();
+    for (const row of rows) this.#rows.set(row.id, row);
+    return new Map(rows.map((row) => [row.id, toStoredJob(row)]));
+  }
+
+  async insert(job: NewJob): Promise<void> {
+    const row = rowOf(job);
+    try {
+      await this.#manager.insert(JobTable, row as QueryDeepPartialEntity<JobRow>);
+    } catch (error) {
+      if (!isDuplicate(error, 'jobs_external_id')) throw error;
+      const message = `\`externalId\` ${job.externalId} belongs to another job already.`;
+      throw new ValidationError([{ path: ['input', 'externalId'], rule: 'unique', message }]);
+    }
+    await this.#notify(CHANNELS.jobChanged, job.id);
+    if (row.status === 'QUEUED' && row.queue !== undefined)
+      await this.#notify(CHANNELS.jobsWaiting, row.queue);
+  }
+
+  async apply(updates: readonly JobUpdate[]): Promise<void> {
+    for (const update of updates) await this.#applyOne(update);
+  }
+
+  async #applyOne(update: JobUpdate): Promise<void> {
+    const { id } = update.job;
+    const row = this.#rows.get(id);
+    if (row === undefined) throw new Error(`job ${id} was not locked before its update`);
+    const columns = columnsOf(update, row, this.#retentionMs);
+    const next = { ...row, ...columns, revision: row.revision + 1 };
+    await this.#manager.update(JobTable, { id }, { ...columns, revision: next.revision } as object);
+    this.#rows.set(id, next);
+    await this.#writeAttempts(id, update);
+    await this.#writeSegments(id, update);
+    await this.#notify(CHANNELS.jobChanged, id);
+    if (next.status === 'QUEUED' && next.admittedAt === null)
+      await this.#notify(CHANNELS.jobsWaiting, next.queue);
+    // A place became free.
+    if (row.admittedAt !== null && next.admittedAt === null)
+      await this.#notify(CHANNELS.jobsWaiting, row.queue);
+  }
+
+  async #writeAttempts(jobId: string, update: JobUpdate): Promise<void> {
+    for (const end of update.attemptEnded ?? []) {
+      const { finishedAt, outcome, failure, requestId } = end;
+      await this.#manager
+        .createQueryBuilder()
+        .update(AttemptTable)
+        .set({
+          finishedAt,
+          outcome,
+          failure: failure as object | null,
+          requestId,
+          ...(end.model && { model: end.model }),
+        })
+        .where('job_id = :jobId AND number = :number AND outcome IS NULL', { jobId, number: end.number })
+        .execute();
+    }
+    if (update.attemptStarted !== undefined) {
+      await this.#manager
+        .createQueryBuilder()
+        .insert()
+        .into(AttemptTable)
+        .values({ jobId, ...update.attemptStarted })
+        .orIgnore()
+        .updateEntity(false)
+        .execute();
+    }
+  }
+
+  async #writeSegments(jobId: string, update: JobUpdate): Promise<void> {
+    if (update.dropSegmentsFrom !== undefined) {
+      await this.#manager.query('DELETE FROM segments WHERE job_id = $1 AND index >= $2', [
+        jobId,
+        update.dropSegmentsFrom,
+      ]);
+    }
+    if (update.segments === undefined || update.segments.length === 0) return;
+    await this.#manager
+      .createQueryBuilder()
+      .insert()
+      .into(SegmentTable)
+      .values(
+        update.segments.map((segment) => ({ jobId, ...segment, words: segment.words as object[] | null })),
+      )
+      .updateEntity(false)
+      .execute();
+  }
+
+  async requestCancel(id: string, at: Date, reason: string | null): Promise<void> {
+    await this.#manager.query(
+      `UPDATE jobs SET cancel_requested_at = $2, cancel_reason = $3, revision = revision + 1, updated_at = $2
+       WHERE id = $1 AND cancel_requested_at IS NULL`,
+      [id, at, reason],
+    );
+    const row = this.#rows.get(id);
+    if (row !== undefined && row.cancelRequestedAt === null) {
+      this.#rows.set(id, { ...row, cancelRequestedAt: at, cancelReason: reason, revision: row.revision + 1 });
+    }
+    await this.#notify(CHANNELS.jobChanged, id);
+  }
+
+  async changeForRetry(
+    id: string,
+    change: { readonly model: string | null; readonly priority: NewJob['priority'] | null },
+  ): Promise<void> {
+    const priority = change.priority === null ? null : rankOf(change.priority);
+    await this.#manager.query(
+      'UPDATE jobs SET model = coalesce($2, model), priority = coalesce($3, priority) WHERE id = $1',
+      [id, change.model, priority],
+    );
+  }
+
+  async delete(ids: readonly string[]): Promise<void> {
+    await this.#manager.query('DELETE FROM jobs WHERE id = ANY($1)', [ids]);
+    for (const id of ids) await this.#notify(CHANNELS.jobChanged, id);
+  }
+
+  async claimKey(key: Parameters<JobTransaction['claimKey']>[0]): Promise<KeyClaim> {
+    const inserted: unknown[] = await this.#manager.query(
+      `INSERT INTO idempotency_keys AS k (tenant_id, operation, key, input_hash, job_id, created_at)
+       VALUES ($1, $2, $3, $4, $5, $6)
+       ON CONFLICT (tenant_id, operation, key) DO UPDATE
+         SET input_hash = excluded.input_hash, job_id = excluded.job_id, created_at = excluded.created_at
+         WHERE k.created_at < excluded.created_at - ${KEY_LIFETIME}
+            OR NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = k.job_id)
+       RETURNING 1 AS claimed`,
+      [key.tenantId, key.operation, key.key, key.inputHash, key.jobId, key.now],
+    );
+    if (inserted.length > 0) return { claimed: true };
+    const [first]: { job_id: string; input_hash: string; created_at: Date }[] = await this.#manager.query(
+      'SELECT job_id, input_hash, created_at FROM idempotency_keys WHERE tenant_id = $1 AND operation = $2 AND key = $3',
+      [key.tenantId, key.operation, key.key],
+    );
+    if (first === undefined) throw new Error(`idempotency key ${key.key} vanished while it was claimed`);
+    return {
+      claimed: false,
+      jobId: first.job_id,
+      sameInput: first.input_hash === key.inputHash,
+      firstUsedAt: first.created_at,
+    };
+  }
+
+  async moveOffset(from: ProjectorOffset | null, to: ProjectorOffset): Promise<void> {
+    const parameters = [to.epoch, to.sequence, to.messageId];
+    const moved: unknown[] =
+      from === null
+        ? await this.#manager.query(
+            `INSERT INTO projector_offset (stream_epoch, sequence, message_id) VALUES ($1, $2, $3)
+             ON CONFLICT DO NOTHING RETURNING 1 AS moved`,
+            parameters,
+          )
+        : (
+            await this.#manager.query(
+              `UPDATE projector_offset SET stream_epoch = $1, sequence = $2, message_id = $3
+               WHERE stream_epoch = $4 AND sequence = $5 RETURNING 1 AS moved`,
+              [...parameters, from.epoch, from.sequence],
+            )
+          )[0];
+    if (moved.length !== 1)
+      throw new OffsetConflictError(`the offset is no longer at ${from?.sequence ?? 'nothing'}`);
+  }
+
+  async quarantine(fact: QuarantinedFact): Promise<void> {
+    await this.#manager.query(
+      `INSERT INTO fact_quarantine (stream_epoch, sequence, subject, data, error) VALUES ($1, $2, $3, $4, $5)
+       ON CONFLICT DO NOTHING`,
+      [fact.epoch, fact.sequence, fact.subject, Buffer.from(fact.data), fact.error],
+    );
+  }
+
+  async #notify(channel: string, payload: string): Promise<void> {
+    // Postgres folds repeated notifications of one transaction and sends them at its commit.
+    await this.#manager.query('SELECT pg_notify($1, $2)', [channel, payload]);
+  }
+}
+
+function rowOf(job: NewJob): Partial<JobRow> & { id: string } {
+  const scheduled = job.scheduledFor !== null && job.scheduledFor > job.submittedAt;
+  const engine = job.engines[0];
+  if (engine === undefined) throw new RangeError('a job has at least one engine');
+  return {
+    id: job.id,
+    tenantId: job.tenantId,
+    externalId: job.externalId,
+    status: scheduled ? 'SCHEDULED' : 'QUEUED',
+    queue: queueOf(engine),
+    priority: rankOf(job.priority),
+    engines: [...job.engines],
+    tags: [...job.tags],
+    metadata: job.metadata === null ? null : { ...job.metadata },
+    sourceUrl: 'url' in job.source ? job.source.url : null,
+    uploadId: 'uploadId' in job.source ? job.source.uploadId : null,
+    audioFilename: job.audio.filename,
+    audioContentType: job.audio.contentType,
+    audioSizeBytes: job.audio.sizeBytes,
+    audioSha256: job.audio.sha256,
+    ...job.options,
+    vocabulary: [...job.options.vocabulary],
+    submittedAt: job.submittedAt,
+    scheduledFor: job.scheduledFor,
+    queuedAt: scheduled ? null : job.submittedAt,
+    deadline: job.deadline,
+    maxAttempts: job.maxAttempts,
+    updatedAt: job.submittedAt,
+  };
+}
