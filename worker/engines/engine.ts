@@ -67,6 +67,8 @@ export interface WavPiece {
 
 export interface AudioSource {
   readonly jobId: string;
+  /** Number of the job's attempt, from 1, where the caller knows it. */
+  readonly attempt?: number;
   readonly kind: 'url' | 'upload';
   readonly url: string;
   readonly contentType: string | null;
@@ -118,11 +120,21 @@ export interface EngineResult {
   readonly requestId: string | null;
 }
 
-/** A failure of an attempt with its kind (DESIGN §8); anything else thrown counts as INTERNAL. */
+/**
+ * A failure of an attempt with its kind (DESIGN §8); anything else thrown counts as INTERNAL.
+ *
+ * An engine from outside can't import this class: `instanceof` holds for every Error of this name that
+ * has a `failure` and a `requestId`.
+ */
 export class EngineError extends Error {
   override readonly name = 'EngineError';
   readonly failure: Failure;
   readonly requestId: string | null;
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (!(value instanceof Error) || value.name !== 'EngineError') return false;
+    return 'failure' in value && typeof value.failure === 'object' && 'requestId' in value;
+  }
 
   constructor(failure: Failure, options: ErrorOptions & { readonly requestId?: string | null } = {}) {
     super(`${failure.kind} ${failure.code}: ${failure.message}`, options);
