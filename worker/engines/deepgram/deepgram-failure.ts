@@ -180,17 +180,14 @@ const REQUEST_REJECTED = permanent(
   'Deepgram refused the request; the detail says why.',
 );
 /** Tells the engine that Deepgram wants the recording itself, since it may not fetch that address. */
-export const NOT_PUBLIC_CODE = 'AUDIO_URL_NOT_PUBLIC';
+export const NOT_PUBLIC_CODE = 'FETCH_BLOCKED_ADDRESS';
 
 function ruleForBadRequest(code: string, message: string): Rule {
   if (/publicly routable/i.test(message)) {
     return permanent('FETCH', NOT_PUBLIC_CODE, "Deepgram can't fetch from the recording's address.");
   }
   if (/REMOTE_CONTENT/i.test(code) || /remote server|redirect|could not parse url/i.test(message)) {
-    const status = Number(/\b([1-5]\d\d)\b/.exec(message)?.[1] ?? 400);
-    const mayPass = status >= 500 || [408, 425, 429].includes(status);
-    const text = `Deepgram could not fetch the recording from its URL: ${message.slice(0, 200)}`;
-    return { kind: 'FETCH', code: 'AUDIO_UNREACHABLE', message: text, retryable: mayPass };
+    return ruleForSource(message);
   }
   if (/process audio|corrupt|unsupported data/i.test(message)) return UNREADABLE;
   if (/no such model/i.test(message)) return MODEL_UNKNOWN;
@@ -209,4 +206,16 @@ function ruleForBadRequest(code: string, message: string): Rule {
     );
   }
   return REQUEST_REJECTED;
+}
+
+/** Deepgram could not fetch the recording; the same codes as when the worker can't. */
+function ruleForSource(message: string): Rule {
+  const status = Number(/\b([1-5]\d\d)\b/.exec(message)?.[1] ?? 0);
+  const text = `Deepgram could not fetch the recording from its URL: ${message.slice(0, 200)}`;
+  if (status === 404 || status === 410) return permanent('FETCH', 'FETCH_NOT_FOUND', text);
+  if (status === 401 || status === 403) return permanent('FETCH', 'FETCH_FORBIDDEN', text);
+  if (status === 408) return passing('FETCH', 'FETCH_TIMEOUT', text);
+  if (status === 425 || status === 429) return passing('FETCH', 'FETCH_RATE_LIMITED', text);
+  if (status >= 500) return passing('FETCH', 'FETCH_SERVER_ERROR', text);
+  return permanent('FETCH', 'FETCH_REFUSED', text);
 }
