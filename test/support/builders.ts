@@ -1,0 +1,221 @@
+import type { FactMessage, Order } from '../../src/contract/messages.ts';
+import type {
+  CanceledJob,
+  CompletedJob,
+  FailedJob,
+  JobFacts,
+  ProcessingJob,
+  QueuedJob,
+  RetryingJob,
+  ScheduledJob,
+} from '../../src/domain/job.ts';
+import type { RetryPolicy } from '../../src/domain/retry-policy.ts';
+import type { Checkpoint, Segment, Word } from '../../src/domain/transcript.ts';
+import type { Failure } from '../../src/domain/vocabulary.ts';
+
+/** Valid things; a test states only what matters to it. */
+
+export const NOON = new Date('2026-01-02T12:00:00.000Z');
+export const after = (ms: number, from: Date = NOON): Date => new Date(from.getTime() + ms);
+
+export const JOB_ID = 'job_0190a1b2c3d47e8f9a0b1c2d3e4f5a6b';
+export const INSTANCE = 'run-a';
+
+export const POLICY: RetryPolicy = { baseDelayMs: 5_000, maxDelayMs: 300_000, maxLostAttempts: 3 };
+
+export function aFailure(change: Partial<Failure> = {}): Failure {
+  return {
+    kind: 'FETCH',
+    code: 'SOURCE_UNAVAILABLE',
+    message: 'The host answered 503; try again later.',
+    retryable: true,
+    ...change,
+  };
+}
+
+export function aCheckpoint(change: Partial<Checkpoint> = {}): Checkpoint {
+  return { generation: 0, segmentCount: 0, checkpointMs: 0, language: null, ...change };
+}
+
+export function jobFacts(change: Partial<JobFacts> = {}): JobFacts {
+  return {
+    id: JOB_ID,
+    engines: ['WHISPER'],
+    engineIndex: 0,
+    attempt: 0,
+    lastOrdinal: 0,
+    instance: null,
+    failures: 0,
+    lostAttempts: 0,
+    maxAttempts: 3,
+    checkpoint: aCheckpoint(),
+    cancelRequestedAt: null,
+    deadline: null,
+    ...change,
+  };
+}
+
+const ENDED = { attempt: 1, lastOrdinal: 4, instance: INSTANCE };
+
+export function aScheduledJob(change: Partial<ScheduledJob> = {}): ScheduledJob {
+  return { ...jobFacts(), status: 'SCHEDULED', scheduledFor: after(60_000), ...change };
+}
+
+export function aQueuedJob(change: Partial<QueuedJob> = {}): QueuedJob {
+  return { ...jobFacts(), status: 'QUEUED', admitted: true, ...change };
+}
+
+/** Attempt 1 has started and reported nothing else. */
+export function aProcessingJob(change: Partial<ProcessingJob> = {}): ProcessingJob {
+  return {
+    ...jobFacts({ attempt: 1, lastOrdinal: 1 }),
+    status: 'PROCESSING',
+    instance: INSTANCE,
+    ...change,
+  };
+}
+
+export function aRetryingJob(change: Partial<RetryingJob> = {}): RetryingJob {
+  const facts = jobFacts({ ...ENDED, failures: 1 });
+  return { ...facts, status: 'RETRYING', nextAttemptAt: after(5_000), failure: aFailure(), ...change };
+}
+
+export function aCompletedJob(change: Partial<CompletedJob> = {}): CompletedJob {
+  return { ...jobFacts(ENDED), status: 'COMPLETED', finishedAt: NOON, ...change };
+}
+
+export function aFailedJob(change: Partial<FailedJob> = {}): FailedJob {
+  return {
+    ...jobFacts({ ...ENDED, failures: 1 }),
+    status: 'FAILED',
+    finishedAt: NOON,
+    failure: aFailure({ kind: 'AUDIO', code: 'AUDIO_NOT_RECOGNIZED', retryable: false }),
+    deadLetteredAt: null,
+    ...change,
+  };
+}
+
+export function aCanceledJob(change: Partial<CanceledJob> = {}): CanceledJob {
+  return { ...jobFacts(ENDED), status: 'CANCELED', finishedAt: NOON, ...change };
+}
+
+/** Words of `text`, one after another without a pause, over the given time. */
+export function wordsOf(text: string, startMs: number, endMs: number): Word[] {
+  const texts = text.split(/\s+/u).filter((word) => word !== '');
+  const each = (endMs - startMs) / texts.length;
+  return texts.map((word, index) => ({
+    startMs: Math.round(startMs + index * each),
+    endMs: Math.round(startMs + (index + 1) * each),
+    text: word,
+    confidence: 0.9,
+  }));
+}
+
+export function aSegment(change: Partial<Segment> = {}): Segment {
+  return {
+    index: 0,
+    startMs: 0,
+    endMs: 2_000,
+    text: 'Hello there.',
+    speaker: null,
+    confidence: 0.9,
+    words: null,
+    ...change,
+  };
+}
+
+type FactOf<Type extends FactMessage['type']> = Extract<FactMessage, { type: Type }>;
+
+/** Fields that every fact has: the second of attempt 1 unless said otherwise. */
+export function factFields(
+  change: Partial<Omit<FactMessage, 'type'>> = {},
+): Omit<FactOf<'canceled'>, 'type'> {
+  return {
+    v: 1,
+    jobId: JOB_ID,
+    attempt: 1,
+    instance: INSTANCE,
+    ordinal: 2,
+    at: NOON.getTime(),
+    ...aCheckpoint(),
+    lostAttempts: 0,
+    ...change,
+  };
+}
+
+export function aStartedFact(change: Partial<FactOf<'started'>> = {}): FactOf<'started'> {
+  const fields = factFields({ ordinal: 1 });
+  return { ...fields, type: 'started', workerId: 'wrk_1', engine: 'WHISPER', model: 'base', ...change };
+}
+
+export function anAudioFact(change: Partial<FactOf<'audio'>> = {}): FactOf<'audio'> {
+  const audio = { durationMs: 60_000, codec: 'mp3', sampleRate: 44_100, channels: 2 };
+  return { ...factFields(), type: 'audio', ...audio, sizeBytes: 960_000, sha256: null, ...change };
+}
+
+/** Its checkpoint follows from its segments, as a worker's does. */
+export function aSegmentsFact(
+  segments: Segment[],
+  change: Partial<FactOf<'segments'>> = {},
+): FactOf<'segments'> {
+  const last = segments.at(-1);
+  const checkpoint = last === undefined ? {} : { segmentCount: last.index + 1, checkpointMs: last.endMs };
+  return {
+    ...factFields(checkpoint),
+    type: 'segments',
+    segments: segments.map((segment) => ({ ...segment, words: segment.words && [...segment.words] })),
+    ...change,
+  };
+}
+
+export function aCompletedFact(change: Partial<FactOf<'completed'>> = {}): FactOf<'completed'> {
+  const work = { languageConfidence: 0.98, durationMs: 60_000, computeMs: 12_000 };
+  return { ...factFields(), type: 'completed', ...work, requestId: null, model: 'base', ...change };
+}
+
+export function aFailedFact(failure: Failure, change: Partial<FactOf<'failed'>> = {}): FactOf<'failed'> {
+  return { ...factFields(), type: 'failed', failure, requestId: null, ...change };
+}
+
+export function anEndingFact<Type extends 'canceled' | 'released' | 'lost'>(
+  type: Type,
+  change: Partial<Omit<FactMessage, 'type'>> = {},
+): Omit<FactOf<'canceled'>, 'type'> & { readonly type: Type } {
+  return { ...factFields(change), type };
+}
+
+export function anOrder(change: Partial<Order> = {}): Order {
+  return {
+    v: 1,
+    jobId: JOB_ID,
+    attempt: 1,
+    run: 1,
+    engine: 'WHISPER',
+    priority: 'NORMAL',
+    audio: {
+      kind: 'url',
+      url: 'https://recordings.example/a.mp3',
+      filename: 'a.mp3',
+      contentType: 'audio/mpeg',
+      sizeBytes: null,
+      sha256: null,
+    },
+    range: { startMs: 0, endMs: null },
+    options: {
+      model: 'default',
+      language: null,
+      timestamps: 'SEGMENT',
+      diarize: false,
+      translateToEnglish: false,
+      vocabulary: [],
+    },
+    resume: aCheckpoint(),
+    limits: {
+      maxAudioBytes: 1_000_000_000,
+      maxAudioMs: 14_400_000,
+      attemptTimeoutMs: 3_600_000,
+      maxLostAttempts: 3,
+    },
+    ...change,
+  };
+}
