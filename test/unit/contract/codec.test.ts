@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import {
+  CodecError,
+  decode,
+  encode,
+  factId,
+  MAX_MESSAGE_BYTES,
+  orderId,
+} from '../../../src/contract/codec.ts';
+
+const Note = z.object({ text: z.string(), inner: z.object({ count: z.number().int() }).optional() });
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+describe('encode', () => {
+  const overhead = bytesOf(JSON.stringify({ text: '' })).byteLength;
+
+  it('takes a message of exactly the limit', () => {
+    const text = 'a'.repeat(MAX_MESSAGE_BYTES - overhead);
+
+    expect(encode({ text }).byteLength).toBe(MAX_MESSAGE_BYTES);
+  });
+
+  it('refuses one byte more, and says both sizes', () => {
+    const text = 'a'.repeat(MAX_MESSAGE_BYTES - overhead + 1);
+
+    expect(() => encode({ text })).toThrow(CodecError);
+    expect(() => encode({ text })).toThrow(
+      `${MAX_MESSAGE_BYTES + 1} bytes is over the limit of ${MAX_MESSAGE_BYTES}`,
+    );
+  });
+
+  it('counts bytes, not characters', () => {
+    expect(() => encode({ text: 'é'.repeat(MAX_MESSAGE_BYTES / 2) })).toThrow(CodecError);
+  });
+
+  it('stays well below the 1 MiB that JetStream takes by default', () => {
+    expect(MAX_MESSAGE_BYTES).toBeLessThanOrEqual(1024 * 1024 - 64 * 1024);
+  });
+});
+
+describe('decode', () => {
+  it('gives back what was encoded', () => {
+    const note = { text: 'naïve 今日 👩‍👩‍👧‍👦 \u0000', inner: { count: 3 } };
+
+    expect(decode(Note, encode(note))).toEqual(note);
+  });
+
+  it('drops fields it does not know, so that fields can be added', () => {
+    expect(decode(Note, bytesOf('{"text":"a","later":1}'))).toEqual({ text: 'a' });
+  });
+
+  it.each([
+    { because: 'nothing', bytes: bytesOf('') },
+    { because: 'not JSON', bytes: bytesOf('{"text":') },
+    { because: 'two values', bytes: bytesOf('{"text":"a"}{"text":"b"}') },
+    { because: 'not UTF-8', bytes: Uint8Array.from([...bytesOf('{"text":"'), 0xff, ...bytesOf('"}')]) },
+    {
+      because: 'an overlong encoding',
+      bytes: Uint8Array.from([...bytesOf('{"text":"'), 0xc0, 0xaf, 0x22, 0x7d]),
+    },
+  ])('refuses $because', ({ bytes }) => {
+    expect(() => decode(Note, bytes)).toThrow(new CodecError('message is not JSON in UTF-8'));
+  });
+
+  it.each([
+    { field: 'text', json: '{}' },
+    { field: 'inner.count', json: '{"text":"a","inner":{"count":1.5}}' },
+    { field: '(root)', json: '[]' },
+    { field: '(root)', json: 'null' },
+  ])('names the field that is wrong: $field in $json', ({ field, json }) => {
+    expect(() => decode(Note, bytesOf(json))).toThrow(CodecError);
+    expect(() => decode(Note, bytesOf(json))).toThrow(`message field ${field}: `);
+  });
+});
+
+describe('message ids', () => {
+  const fact = { jobId: 'job_1', instance: 'run-a', ordinal: 1 };
+  const order = { jobId: 'job_1', attempt: 1, run: 1 };
+
+  it('differ between two runs of one attempt, so that neither takes the other for its own repeat', () => {
+    expect(factId({ ...fact, instance: 'run-b' })).not.toBe(factId(fact));
+  });
+
+  it('differ between facts of a run', () => {
+    expect(factId({ ...fact, ordinal: 2 })).not.toBe(factId(fact));
+  });
+
+  it('differ between publications of an order', () => {
+    const ids = [order, { ...order, run: 2 }, { ...order, attempt: 2 }, { ...order, jobId: 'job_2' }].map(
+      orderId,
+    );
+
+    expect(new Set(ids).size).toBe(4);
+  });
+});
