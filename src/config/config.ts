@@ -18,6 +18,8 @@ const SharedEnvironment = z.object({
   /** A NATS credentials file, for servers that ask for a login. */
   NATS_CREDS: z.string().optional(),
   DATA_DIR: z.string().min(1).default('.data'),
+  /** Where downloaded and built tools are kept; by default the user's cache folder. */
+  CACHE_DIR: z.string().min(1).optional(),
   LOG_LEVEL: LogLevel,
   /** Networks, as CIDR, whose private addresses recordings may come from; none by default. */
   AUDIO_ALLOWED_NETWORKS: List,
@@ -51,6 +53,8 @@ const WorkerEnvironment = SharedEnvironment.extend({
   WORKER_GRACE_SECONDS: z.coerce.number().int().min(0).max(3600).default(20),
   WHISPER_MODEL: z.string().min(1).optional(),
   WHISPER_BIN: z.string().min(1).optional(),
+  /** How whisper-cli is built where there is none: for this CPU, or for any with AVX2. */
+  WHISPER_BUILD: z.enum(['native', 'portable']).default('native'),
   WHISPER_THREADS: z.coerce.number().int().min(1).max(256).optional(),
   WHISPER_BEAM_SIZE: z.coerce.number().int().min(1).max(8).default(5),
   /** Extra arguments for whisper-cli, separated by spaces, such as GPU flags. */

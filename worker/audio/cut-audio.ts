@@ -18,13 +18,15 @@ export interface CutOptions {
   readonly fromMs: number;
   /** Where to end; null means at the recording's end. */
   readonly endMs: number | null;
-  /** The length to aim at; a piece has 0.8 to 1.2 times of it, the last one up to 1.2 times. */
+  /** The length to aim at; pieces have 0.8 to 1.2 times of it, the last one 0.3 to 1.5 times. */
   readonly pieceMs: number;
   readonly directory: string;
 }
 
 const SHORTEST_SHARE = 0.8;
 const LONGEST_SHARE = 1.2;
+/** A remainder up to here stays whole, so that none is too short to be worth an engine's start. */
+const LAST_SHARE = 1.5;
 
 /**
  * The pieces of a recording, one after the other without a gap, cut at the quietest places. A piece's file
@@ -43,7 +45,7 @@ export async function* cutAudio(
     while (startMs < endMs) {
       signal.throwIfAborted();
       let cutMs = endMs;
-      if (endMs - startMs > options.pieceMs * LONGEST_SHARE) {
+      if (endMs - startMs > options.pieceMs * LAST_SHARE) {
         const fromMs = startMs + Math.round(options.pieceMs * SHORTEST_SHARE);
         const toMs = startMs + Math.round(options.pieceMs * LONGEST_SHARE);
         cutMs = fromMs + chooseCut(await readSamples(file, fromMs, toMs));

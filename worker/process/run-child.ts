@@ -15,6 +15,8 @@ export interface ChildLimits {
 export interface ChildOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Kills the programs it started too, such as compilers. */
+  readonly group?: boolean;
   /** Enforced by the kernel where `prlimit` exists (Linux). */
   readonly limits?: ChildLimits;
   /** Bytes as latin1, so that nothing is lost when a line is not UTF-8. */
@@ -48,6 +50,7 @@ export async function runChild(
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
     windowsHide: true,
+    detached: options.group ?? false,
   });
   const tell = (listener: ((line: string) => void) | undefined) => (line: string) => {
     if (!signal.aborted) listener?.(line);
@@ -61,7 +64,11 @@ export async function runChild(
       errorTail = `${errorTail}${line}\n`.slice(-TAIL_CHARS);
     })
     .on('line', tell(options.onErrorLine));
-  const kill = () => child.kill('SIGKILL');
+  const kill = () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (options.group === true && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    else child.kill('SIGKILL');
+  };
   signal.addEventListener('abort', kill, { once: true });
   try {
     return await new Promise<ChildExit>((resolve, reject) => {

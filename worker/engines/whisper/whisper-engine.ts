@@ -1,10 +1,28 @@
+import { cacheDirectory } from '../../../src/config/cache-directory.ts';
 import type { WorkerConfig } from '../../../src/config/config.ts';
+import { DEFAULT_MODEL } from '../../../src/domain/vocabulary.ts';
 import type { Logger } from '../../../src/observability/logger.ts';
-import type { WavEngine } from '../engine.ts';
+import { isSilent } from '../../audio/wav-silence.ts';
+import { languagesOf } from '../../models/catalogue.ts';
+import {
+  checkModel,
+  chooseDefaultModel,
+  listModels,
+  ModelError,
+  type ModelFile,
+} from '../../models/model-files.ts';
+import type { EngineReport, EngineResult, WavEngine, WavPiece } from '../engine.ts';
+import { findWhisperCli } from './find-whisper-cli.ts';
+import { runWhisper } from './run-whisper.ts';
+import { threadsOf } from './whisper-arguments.ts';
+import { WhisperFailure } from './whisper-failure.ts';
+import { toLanguageTag, toWhisperLanguage } from './whisper-languages.ts';
 
 /**
- * whisper.cpp as child processes of `whisper-cli`, one a piece. Builds whisper-cli once where there is none.
+ * whisper.cpp as child processes, one `whisper-cli` a piece; it is built once where there is none. The default
+ * model is checked before the engine exists, others before their first use.
  * @param onStatus Told what the start is waiting for, such as a build with its percentage.
+ * @throws WhisperMissingError or ModelError, with remedies in the message; or the signal's reason.
  */
 export async function createWhisperEngine(
   config: WorkerConfig,
@@ -12,8 +30,114 @@ export async function createWhisperEngine(
   onStatus: (text: string) => void,
   signal: AbortSignal,
 ): Promise<WavEngine> {
-  signal.throwIfAborted();
-  log.debug({ device: config.WHISPER_DEVICE }, 'whisper engine');
-  onStatus('starting');
-  throw new Error('Not yet.');
+  const cli = await findWhisperCli(
+    config.WHISPER_BIN,
+    {
+      target: config.WHISPER_BUILD,
+      cacheDirectory: cacheDirectory({ CACHE_DIR: config.CACHE_DIR }),
+      onStatus,
+    },
+    signal,
+  );
+  const defaultModel = await chooseDefaultModel(config.MODELS_DIR, config.WHISPER_MODEL);
+  onStatus(`checking the model ${defaultModel.name}`);
+  const checkOnce = createModelCheck();
+  await checkOnce(defaultModel, signal);
+  const threads = threadsOf(config);
+  log.info(
+    { ...cli, model: defaultModel.name, threads, device: config.WHISPER_DEVICE },
+    'whisper engine ready',
+  );
+
+  const models = async (): Promise<readonly ModelFile[]> => {
+    const listed = await listModels(config.MODELS_DIR);
+    return [defaultModel, ...listed.filter((model) => model.name !== defaultModel.name)];
+  };
+
+  return {
+    engine: 'WHISPER',
+    input: 'wav',
+    device: config.WHISPER_DEVICE,
+    available: true,
+    models: async () =>
+      (await models()).map(({ name }) => ({
+        name,
+        languages: languagesOf(name),
+        isDefault: name === defaultModel.name,
+      })),
+    transcribe: async (piece, report, pieceSignal) => {
+      pieceSignal.throwIfAborted();
+      const model = chooseModel(piece, await models());
+      const language = chooseLanguage(piece, model);
+      await checkOnce(model, pieceSignal).catch((error: unknown) => {
+        throw error instanceof ModelError ? WhisperFailure.modelUnreadable(error.message, error) : error;
+      });
+      return transcribe(cli.path, piece, { model, language }, config, report, pieceSignal);
+    },
+    close: async () => undefined,
+  };
+}
+
+async function transcribe(
+  binary: string,
+  piece: WavPiece,
+  choice: { readonly model: ModelFile; readonly language: string },
+  config: WorkerConfig,
+  report: EngineReport,
+  signal: AbortSignal,
+): Promise<EngineResult> {
+  const { model, language } = choice;
+  if (await isSilent(piece.path)) {
+    signal.throwIfAborted();
+    report.progress(piece.durationMs);
+    return { language: piece.language, languageConfidence: null, model: model.name, requestId: null };
+  }
+  const call = { modelPath: model.path, language, translate: translates(piece, model) };
+  const run = await runWhisper(binary, piece, call, config, report, signal);
+  return {
+    language: piece.language ?? toLanguageTag(run.language),
+    languageConfidence: run.languageConfidence,
+    model: model.name,
+    requestId: null,
+  };
+}
+
+/** @throws EngineError of kind UNSUPPORTED. */
+function chooseModel(piece: WavPiece, available: readonly ModelFile[]): ModelFile {
+  if (piece.options.diarize) throw WhisperFailure.diarizationUnsupported();
+  const wanted = piece.options.model;
+  const found = wanted === DEFAULT_MODEL ? available[0] : available.find((model) => model.name === wanted);
+  if (found !== undefined) return found;
+  throw WhisperFailure.modelUnknown(
+    wanted,
+    available.map((model) => model.name),
+  );
+}
+
+/** whisper.cpp itself would quietly take another language. @throws EngineError of kind UNSUPPORTED. */
+function chooseLanguage(piece: WavPiece, model: ModelFile): string {
+  const only = languagesOf(model.name);
+  if (piece.language === null) return only[0] ?? 'auto';
+  const code = toWhisperLanguage(piece.language);
+  if (code === null) {
+    throw WhisperFailure.languageUnsupported(piece.language, model.name, 'no whisper model knows it');
+  }
+  if (only.length > 0 && !only.includes(code)) {
+    throw WhisperFailure.languageUnsupported(piece.language, model.name, `it knows only ${only.join(', ')}`);
+  }
+  return code;
+}
+
+function translates(piece: WavPiece, model: ModelFile): boolean {
+  return piece.options.translateToEnglish && languagesOf(model.name).length === 0;
+}
+
+/** Reads each model file once in the life of the engine. */
+function createModelCheck() {
+  const checked = new Set<string>();
+  return async (model: ModelFile, signal: AbortSignal): Promise<void> => {
+    if (checked.has(model.path)) return;
+    await checkModel(model, signal);
+    checked.add(model.path);
+  };
 }

@@ -1,0 +1,51 @@
+import { availableParallelism } from 'node:os';
+import type { WorkerConfig } from '../../../src/config/config.ts';
+import type { TranscriptionOptions } from '../../../src/domain/vocabulary.ts';
+
+export type WhisperSettings = Pick<
+  WorkerConfig,
+  'WHISPER_THREADS' | 'WHISPER_BEAM_SIZE' | 'WHISPER_ARGS' | 'WORKER_SLOTS'
+>;
+
+export interface WhisperCall {
+  readonly modelPath: string;
+  readonly wavPath: string;
+  /** Without `.json`, which whisper-cli adds. */
+  readonly outputPath: string;
+  /** whisper's code, or `auto`. */
+  readonly language: string;
+  readonly translate: boolean;
+  readonly vocabulary: TranscriptionOptions['vocabulary'];
+}
+
+/** whisper.cpp keeps 224 tokens of a prompt, from its end; about this many characters. */
+const MAX_PROMPT_CHARS = 600;
+
+export function whisperArguments(call: WhisperCall, settings: WhisperSettings): string[] {
+  const prompt = promptOf(call.vocabulary);
+  return [
+    ...['-m', call.modelPath, '-f', call.wavPath, '-ojf', '-of', call.outputPath],
+    ...['-l', call.language, '-mc', '0', '-bs', String(settings.WHISPER_BEAM_SIZE)],
+    ...['-t', String(threadsOf(settings)), '-pc'],
+    ...(call.translate ? ['-tr'] : []),
+    ...(prompt === '' ? [] : ['--prompt', prompt]),
+    ...settings.WHISPER_ARGS.split(/\s+/).filter((argument) => argument !== ''),
+  ];
+}
+
+/** Over all slots one core stays free: OpenMP's threads wait for the slowest, and Node and ffmpeg need one. */
+export function threadsOf(settings: Pick<WhisperSettings, 'WHISPER_THREADS' | 'WORKER_SLOTS'>): number {
+  const share = Math.floor((availableParallelism() - 1) / settings.WORKER_SLOTS);
+  return settings.WHISPER_THREADS ?? Math.max(1, share);
+}
+
+/** A list of names, as a sentence that might come before the recording. */
+function promptOf(vocabulary: readonly string[]): string {
+  let prompt = '';
+  for (const word of vocabulary) {
+    const longer = prompt === '' ? word : `${prompt}, ${word}`;
+    if (longer.length > MAX_PROMPT_CHARS) break;
+    prompt = longer;
+  }
+  return prompt === '' ? '' : `${prompt}.`;
+}

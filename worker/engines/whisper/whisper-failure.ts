@@ -1,0 +1,86 @@
+import type { FailureKind } from '../../../src/domain/vocabulary.ts';
+import type { ChildExit } from '../../process/run-child.ts';
+import { EngineError } from '../engine.ts';
+
+/** The engine can't start on this machine; the message names the remedy. */
+export class WhisperMissingError extends Error {
+  override readonly name = 'WhisperMissingError';
+}
+
+function make(kind: FailureKind, code: string, retryable: boolean, message: string) {
+  return (detail?: string, cause?: unknown) =>
+    new EngineError(
+      { kind, code, message, retryable, ...(detail === undefined ? {} : { detail: detail.slice(-4096) }) },
+      { cause },
+    );
+}
+
+const NO_MODEL = 'This worker has no usable model; its operator must pull it again (npm run models).';
+
+export const WhisperFailure = {
+  modelUnknown: (name: string, available: readonly string[]) =>
+    make(
+      'UNSUPPORTED',
+      'MODEL_UNKNOWN',
+      false,
+      `There is no model ${name} here; available: ${available.join(', ')}.`,
+    )(),
+  languageUnsupported: (language: string, model: string, why: string) =>
+    make(
+      'UNSUPPORTED',
+      'LANGUAGE_UNSUPPORTED',
+      false,
+      `The model ${model} can't transcribe the language ${language}: ${why}.`,
+    )(),
+  diarizationUnsupported: make(
+    'UNSUPPORTED',
+    'DIARIZATION_UNSUPPORTED',
+    false,
+    'whisper.cpp does not tell speakers apart; use the engine DEEPGRAM, or leave diarize off.',
+  ),
+  modelUnreadable: make('ENGINE_UNAVAILABLE', 'MODEL_UNREADABLE', true, NO_MODEL),
+  missing: make(
+    'ENGINE_UNAVAILABLE',
+    'ENGINE_MISSING',
+    true,
+    'This worker has no whisper-cli that runs; it is tried on another, or later.',
+  ),
+  crashed: make(
+    'ENGINE_UNAVAILABLE',
+    'ENGINE_CRASHED',
+    true,
+    'The speech engine crashed on this recording; it is tried again.',
+  ),
+  incompatible: make(
+    'ENGINE_UNAVAILABLE',
+    'ENGINE_INCOMPATIBLE',
+    true,
+    "This worker's whisper-cli was built for another CPU; its operator must build it here.",
+  ),
+  outOfMemory: make(
+    'OUT_OF_MEMORY',
+    'ENGINE_OUT_OF_MEMORY',
+    true,
+    'The worker ran out of memory while transcribing; a smaller model may help.',
+  ),
+  failed: make('ENGINE_UNAVAILABLE', 'ENGINE_FAILED', true, 'The speech engine failed; it is tried again.'),
+  noOutput: make(
+    'ENGINE_UNAVAILABLE',
+    'ENGINE_NO_OUTPUT',
+    true,
+    'The speech engine ended without a result; it is tried again.',
+  ),
+} as const;
+
+/** Null for an exit that may be a success: 0 also means "could not read the audio", so look at the output. */
+export function failureOfExit(exit: ChildExit): EngineError | null {
+  const detail = `exit ${exit.code ?? exit.signal}\n${exit.errorTail}`;
+  if (exit.signal === 'SIGKILL' || /failed to allocate|bad_alloc/.test(exit.errorTail)) {
+    return WhisperFailure.outOfMemory(detail);
+  }
+  if (exit.signal === 'SIGILL' || exit.code === 132) return WhisperFailure.incompatible(detail);
+  if (exit.signal !== null || exit.code === 134 || exit.code === 139) return WhisperFailure.crashed(detail);
+  if (exit.code === 126 || exit.code === 127) return WhisperFailure.missing(detail);
+  if (exit.code === 3) return WhisperFailure.modelUnreadable(detail);
+  return exit.code === 0 ? null : WhisperFailure.failed(detail);
+}
