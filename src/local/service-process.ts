@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { createInterface } from 'node:readline';
-import { execa } from 'execa';
 import type { Logger } from '../observability/logger.ts';
+import { deathSignalPrefix } from './death-signal.ts';
 import { LocalServiceError } from './local-service.ts';
 import { type StopStep, stopInSteps } from './stop-process.ts';
 
@@ -120,15 +120,4 @@ export class ServiceProcess {
     }
     return how;
   }
-}
-
-let deathSignals: Promise<boolean> | undefined;
-
-/** Asks the kernel, where it can, to end the child with us; busybox's setpriv can't, so it is tried first. */
-async function deathSignalPrefix(signal: string): Promise<readonly string[]> {
-  if (process.platform !== 'linux') return [];
-  deathSignals ??= execa('setpriv', ['--pdeathsig', 'KILL', 'true'], { reject: false, timeout: 5_000 }).then(
-    (result) => result.exitCode === 0,
-  );
-  return (await deathSignals) ? ['setpriv', '--pdeathsig', signal] : [];
 }

@@ -1,0 +1,198 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { createClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
+
+/** What the terminal shows of the sample, as it happens. */
+export interface SampleView {
+  progress(progress: SampleProgress): void;
+  segment(segment: SampleSegment): void;
+}
+
+export interface SampleProgress {
+  readonly stage: string | null;
+  readonly fraction: number;
+  readonly processedSeconds: number;
+  readonly totalSeconds: number | null;
+}
+
+export interface SampleSegment {
+  readonly index: number;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly text: string;
+}
+
+export interface SampleResult {
+  readonly jobId: string;
+  readonly model: string;
+  readonly text: string;
+}
+
+/** The sample did not become a transcript; the message says why, for people. */
+export class SampleError extends Error {
+  override readonly name = 'SampleError';
+}
+
+const REQUEST_TIMEOUT_MS = 30_000;
+/** Far more than a slow machine with a large model needs for the bundled minute. */
+const JOB_TIMEOUT_MS = 30 * 60_000;
+const FINAL = new Set(['COMPLETED', 'FAILED', 'CANCELED']);
+
+/** Takes a recording through the public API exactly as any client would. @throws SampleError */
+export async function transcribeSample(
+  serverUrl: string,
+  recording: string,
+  view: SampleView,
+  signal: AbortSignal,
+): Promise<SampleResult> {
+  const uploadId = await upload(serverUrl, recording, signal);
+  const { submitJob } = await request<{ submitJob: SubmitResult }>(serverUrl, SUBMIT, { uploadId }, signal);
+  if (submitJob?.job === undefined)
+    throw new SampleError(`The job was refused: ${submitJob?.message ?? 'no reason given'}`);
+  return watch(serverUrl, submitJob.job.id, view, signal);
+}
+
+interface SubmitResult {
+  readonly job?: { readonly id: string };
+  readonly message?: string;
+}
+
+interface UploadResult {
+  readonly upload?: {
+    readonly id: string;
+    readonly url: string;
+    readonly headers: readonly { readonly name: string; readonly value: string }[];
+  };
+  readonly message?: string;
+}
+
+const CREATE_UPLOAD = `mutation CreateUpload($input: CreateUploadInput!) {
+  createUpload(input: $input) {
+    ... on CreateUploadPayload { upload { id url headers { name value } } }
+    ... on UserError { message }
+  }
+}`;
+
+const SUBMIT = `mutation SubmitSample($uploadId: ID!) {
+  submitJob(input: { audio: { uploadId: $uploadId }, tags: ["sample"] }) {
+    ... on SubmitJobPayload { job { id } }
+    ... on UserError { message }
+  }
+}`;
+
+const WATCH = `subscription WatchSample($id: ID!) {
+  jobProgress(id: $id) {
+    newSegments { index startMs endMs text }
+    job {
+      status
+      options { model }
+      progress { stage fraction processedSeconds totalSeconds }
+      failure { code message }
+    }
+  }
+}`;
+
+async function upload(serverUrl: string, recording: string, signal: AbortSignal): Promise<string> {
+  const bytes = await readFile(recording);
+  const input = {
+    filename: basename(recording),
+    contentType: 'audio/wav',
+    sizeBytes: bytes.length,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+  };
+  const { createUpload } = await request<{ createUpload: UploadResult }>(
+    serverUrl,
+    CREATE_UPLOAD,
+    { input },
+    signal,
+  );
+  const target = createUpload?.upload;
+  if (target === undefined)
+    throw new SampleError(`The upload was refused: ${createUpload?.message ?? 'no reason given'}`);
+  const response = await fetch(target.url, {
+    method: 'PUT',
+    headers: Object.fromEntries(target.headers.map(({ name, value }) => [name, value])),
+    body: bytes,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
+  });
+  if (!response.ok)
+    throw new SampleError(`The upload failed with ${response.status}: ${await response.text()}`);
+  return target.id;
+}
+
+async function request<Data>(
+  serverUrl: string,
+  query: string,
+  variables: Readonly<Record<string, unknown>>,
+  signal: AbortSignal,
+): Promise<Data> {
+  const response = await fetch(new URL('/graphql', serverUrl), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query, variables }),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
+  });
+  const { data, errors } = (await response.json()) as {
+    readonly data?: Data | null;
+    readonly errors?: readonly { readonly message: string }[];
+  };
+  if (!data || errors) {
+    throw new SampleError(
+      `The API refused: ${errors?.map((error) => error.message).join('; ') ?? response.status}`,
+    );
+  }
+  return data;
+}
+
+interface ProgressEvent {
+  readonly jobProgress: {
+    readonly newSegments: readonly SampleSegment[];
+    readonly job: {
+      readonly status: string;
+      readonly options: { readonly model: string };
+      readonly progress: SampleProgress;
+      readonly failure: { readonly code: string; readonly message: string } | null;
+    };
+  };
+}
+
+async function watch(
+  serverUrl: string,
+  jobId: string,
+  view: SampleView,
+  signal: AbortSignal,
+): Promise<SampleResult> {
+  const url = new URL('/graphql', serverUrl.replace(/^http/, 'ws')).href;
+  const client = createClient({ url, webSocketImpl: WebSocket, retryAttempts: 10 });
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(JOB_TIMEOUT_MS)]);
+  const events = client.iterate<ProgressEvent>({ query: WATCH, variables: { id: jobId } });
+  const stop = (): void => void events.return?.();
+  limit.addEventListener('abort', stop);
+  // A connection that comes back begins with everything so far.
+  const segments = new Map<number, SampleSegment>();
+  try {
+    for await (const { data, errors } of events) {
+      if (!data)
+        throw new SampleError(`The subscription failed: ${errors?.map((error) => error.message).join('; ')}`);
+      const { newSegments, job } = data.jobProgress;
+      for (const segment of newSegments) {
+        if (!segments.has(segment.index)) view.segment(segment);
+        segments.set(segment.index, segment);
+      }
+      view.progress(job.progress);
+      if (!FINAL.has(job.status)) continue;
+      if (job.status !== 'COMPLETED') {
+        throw new SampleError(`The job ended as ${job.status}: ${job.failure?.message ?? 'no reason given'}`);
+      }
+      const text = [...segments.values()].map((segment) => segment.text.trim()).join('\n');
+      return { jobId, model: job.options.model, text };
+    }
+  } finally {
+    limit.removeEventListener('abort', stop);
+    await client.dispose();
+  }
+  signal.throwIfAborted();
+  throw new SampleError('The progress of the job ended before the job did.');
+}
