@@ -70,3 +70,44 @@ function decodeOr<Schema extends z.ZodType>(
 function numberIn(received: Msg, header: string): number {
   return Number(received.headers?.get(header) ?? 0);
 }
+
+/**
+ * Whether a run of a job shows itself within a time, by a fact or a tick. Answers early when the chain
+ * is extended by somebody else, since that run is over then.
+ */
+export function hearRun(
+  nc: NatsConnection,
+  run: { readonly jobId: string; readonly instance: string },
+  withinMs: number,
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    const stop = (heard: boolean) => {
+      clearTimeout(timer);
+      for (const subscription of subscriptions) subscription.unsubscribe();
+      resolve(heard);
+    };
+    const timer = setTimeout(() => stop(false), withinMs);
+    const listen = (subject: string, schema: typeof FactMessage | typeof ProgressTick) =>
+      nc.subscribe(subject, {
+        callback: (error, received) => {
+          if (error !== null) return;
+          const message = schema.safeParse(jsonOf(received));
+          if (!message.success) return;
+          if (message.data.instance === run.instance) stop(true);
+          else if (schema === FactMessage) stop(false);
+        },
+      });
+    const subscriptions = [
+      listen(liveEventSubject(run.jobId), FactMessage),
+      listen(liveProgressSubject(run.jobId), ProgressTick),
+    ];
+  });
+}
+
+function jsonOf(received: Msg): unknown {
+  try {
+    return received.json();
+  } catch {
+    return null;
+  }
+}

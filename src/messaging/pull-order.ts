@@ -1,7 +1,7 @@
 import { createInbox, type Msg, type Subscription } from '@nats-io/transport-node';
 import { CodecError, decode } from '../contract/codec.ts';
 import { Order } from '../contract/messages.ts';
-import { laneConsumer, STREAMS } from '../contract/subjects.ts';
+import { laneConsumer, STREAMS, wakeSubject } from '../contract/subjects.ts';
 import type { JobPriority, QueueName } from '../domain/vocabulary.ts';
 import type { NatsConnection } from './connection.ts';
 
@@ -16,8 +16,8 @@ export interface Delivery {
   ack(timeoutMs?: number): Promise<boolean>;
   /** Keeps the order for another 30 s; false when JetStream did not confirm it in time. */
   heartbeat(timeoutMs?: number): Promise<boolean>;
-  /** Gives the order back: the next pull gets it at once. */
-  nak(): void;
+  /** Gives the order back and wakes idle workers, since nothing new is published that would. */
+  nak(timeoutMs?: number): Promise<void>;
 }
 
 const NO_WAIT_PULL = JSON.stringify({ batch: 1, no_wait: true });
@@ -29,7 +29,7 @@ const LATE_ANSWER_MS = 30_000;
  * client's own `next()` waits at least a second.
  *
  * @throws CodecError for an order this version cannot read; it is off the lane then, and the server publishes
- * the job again after a while. ConsumerMissingError while the server has not made the lanes.
+ * the job again after a while. ConsumerMissingError while the server has not made the lanes. PullTimeoutError.
  */
 export async function pullOrder(
   nc: NatsConnection,
@@ -39,11 +39,10 @@ export async function pullOrder(
 ): Promise<Delivery | null> {
   const lane = laneConsumer(queue, priority);
   const received = await pullOne(nc, `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.jobs}.${lane}`, timeoutMs);
-  if (received === null) return null;
   const status = received.headers?.code ?? 0;
   if (status === 503) throw new ConsumerMissingError(lane);
   if (status !== 0) return null;
-  return toDelivery(nc, received);
+  return toDelivery(nc, received, wakeSubject(queue, priority));
 }
 
 /** Nobody answers for the lane: its consumer does not exist, or JetStream is starting. */
@@ -54,12 +53,20 @@ export class ConsumerMissingError extends Error {
   }
 }
 
-function pullOne(nc: NatsConnection, subject: string, timeoutMs: number): Promise<Msg | null> {
+/** NATS did not answer a pull; an answer that comes later is given back. */
+export class PullTimeoutError extends Error {
+  override readonly name = 'PullTimeoutError';
+  constructor(timeoutMs: number) {
+    super(`no answer to a pull within ${timeoutMs} ms`);
+  }
+}
+
+function pullOne(nc: NatsConnection, subject: string, timeoutMs: number): Promise<Msg> {
   return new Promise((resolve, reject) => {
     let late = false;
     const timer = setTimeout(() => {
       late = true;
-      resolve(null);
+      reject(new PullTimeoutError(timeoutMs));
       setTimeout(() => subscription.unsubscribe(), LATE_ANSWER_MS).unref();
     }, timeoutMs);
     // A subscription of its own: an order that came to the client's shared inbox would be lost to it.
@@ -81,7 +88,7 @@ function pullOne(nc: NatsConnection, subject: string, timeoutMs: number): Promis
   });
 }
 
-function toDelivery(nc: NatsConnection, received: Msg): Delivery {
+function toDelivery(nc: NatsConnection, received: Msg, wake: string): Delivery {
   const reply = received.reply ?? '';
   const confirmed = async (word: string, timeoutMs: number): Promise<boolean> => {
     try {
@@ -105,7 +112,11 @@ function toDelivery(nc: NatsConnection, received: Msg): Delivery {
     ...placeOf(reply),
     ack: (timeoutMs = 5_000) => confirmed('+ACK', timeoutMs),
     heartbeat: (timeoutMs = 5_000) => confirmed('+WPI', timeoutMs),
-    nak: () => nc.publish(reply, '-NAK'),
+    nak: async (timeoutMs = 2_000) => {
+      // Confirmed first: woken workers would otherwise look before the order is back on its lane.
+      await confirmed('-NAK', timeoutMs);
+      nc.publish(wake);
+    },
   };
 }
 

@@ -1,0 +1,142 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { ConfigError, readWorkerConfig, type WorkerConfig } from '../src/config/config.ts';
+import { connectToNats, isConnected } from '../src/messaging/connection.ts';
+import { createLogger, type Logger } from '../src/observability/logger.ts';
+import { findFfmpeg } from './audio/find-ffmpeg.ts';
+import { type AudioPipeline, createAudioPipeline } from './audio-pipeline.ts';
+import type { TranscriptionEngine } from './engines/engine.ts';
+import { loadEngine } from './load-engine.ts';
+import { startWorker } from './worker.ts';
+
+interface CommandLine {
+  readonly engine: string;
+  readonly slots?: number;
+  readonly name?: string;
+}
+
+/** Not a crash: the machine or the configuration lacks something, and the message says what. */
+const EXIT_MISCONFIGURED = 2;
+
+const program = new Command('worker')
+  .description('Takes transcription jobs from NATS and runs them.')
+  .option('--engine <name>', 'whisper, deepgram, or the path of an engine module (.mjs)', 'whisper')
+  .option('--slots <n>', 'jobs at once (default: WORKER_SLOTS)', toSlots)
+  .option('--name <name>', "shown to people instead of the machine's name")
+  .action(main);
+await program.parseAsync();
+
+async function main(options: CommandLine): Promise<void> {
+  const stopping = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(name, () => stopping.abort(new Error(name)));
+  }
+  // A parent that vanished can't stop its worker any more.
+  process.once('disconnect', () => stopping.abort(new Error('disconnect')));
+  try {
+    const config = readWorkerConfig(process.env);
+    await work(options, config, createLogger('worker', config.LOG_LEVEL), stopping.signal);
+    process.exitCode = 0;
+  } catch (error) {
+    if (stopping.signal.aborted) process.exitCode = 0;
+    else {
+      process.exitCode = error instanceof ConfigError ? EXIT_MISCONFIGURED : 1;
+      process.stderr.write(`The worker cannot start: ${error instanceof Error ? error.message : error}\n`);
+    }
+  }
+  // The channel to the parent would keep the process alive.
+  if (process.connected) process.disconnect();
+}
+
+/** Until the signal aborts. */
+async function work(
+  options: CommandLine,
+  config: WorkerConfig,
+  log: Logger,
+  stopping: AbortSignal,
+): Promise<void> {
+  const onStatus = (text: string) => {
+    log.info(text);
+    process.send?.({ type: 'status', text });
+  };
+  const engine = await loadEngine(options.engine, {
+    config,
+    env: process.env,
+    log,
+    onStatus,
+    signal: stopping,
+  });
+  const audio = await audioFor(engine, config, log);
+  stopping.throwIfAborted();
+  onStatus('connecting to NATS');
+  const nc = await connectToNats({
+    url: config.NATS_URL,
+    credentialsFile: config.NATS_CREDS,
+    name: 'worker',
+    log,
+  });
+  const worker = await startWorker({
+    nc,
+    log,
+    engine,
+    audio,
+    slots: options.slots ?? slotsFor(engine, config),
+    pieceMs: config.CHUNK_SECONDS * 1000,
+    directory: join(config.DATA_DIR, 'work'),
+    name: options.name,
+    version: await versionOf(),
+  });
+  process.send?.({ type: 'ready', workerId: worker.workerId });
+  if (!stopping.aborted) {
+    await new Promise((resolve) => stopping.addEventListener('abort', resolve, { once: true }));
+  }
+  log.info('shutting down');
+  await worker.drain(config.WORKER_GRACE_SECONDS * 1000);
+  // Draining waits for an answer, which never comes from a server that is away.
+  await (isConnected(nc) ? nc.drain() : nc.close());
+}
+
+/** Only wav engines need ffmpeg; a cloud worker runs without. */
+async function audioFor(
+  engine: TranscriptionEngine,
+  config: WorkerConfig,
+  log: Logger,
+): Promise<AudioPipeline> {
+  const allowedNetworks = config.AUDIO_ALLOWED_NETWORKS;
+  if (engine.input === 'source') return createAudioPipeline({ allowedNetworks, ffmpegPath: '' });
+  const ffmpeg = await findFfmpeg(config);
+  if (ffmpeg.source === 'installer') {
+    log.warn(
+      ffmpeg,
+      'using an old ffmpeg that came with npm; install a current one before taking strangers’ files',
+    );
+  }
+  return createAudioPipeline({ allowedNetworks, ffmpegPath: ffmpeg.path });
+}
+
+/** Engines in the cloud cost the machine nothing, so they say themselves how much they take. */
+function slotsFor(engine: TranscriptionEngine, config: WorkerConfig): number {
+  const own = 'maxConcurrency' in engine ? engine.maxConcurrency : undefined;
+  return typeof own === 'number' ? Math.max(config.WORKER_SLOTS, own) : config.WORKER_SLOTS;
+}
+
+function toSlots(text: string): number {
+  const slots = Number(text);
+  if (!Number.isInteger(slots) || slots < 1 || slots > 64) {
+    throw new InvalidArgumentError('a number from 1 to 64');
+  }
+  return slots;
+}
+
+/** Of package.json, which lies one folder further up when this is compiled. */
+async function versionOf(): Promise<string> {
+  for (const place of ['../package.json', '../../package.json']) {
+    const text = await readFile(new URL(place, import.meta.url), 'utf8').catch(() => null);
+    if (text === null) continue;
+    const manifest: unknown = JSON.parse(text);
+    if (typeof manifest === 'object' && manifest !== null && 'version' in manifest)
+      return String(manifest.version);
+  }
+  return 'unknown';
+}

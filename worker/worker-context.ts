@@ -1,0 +1,23 @@
+import type { NatsConnection } from '../src/messaging/connection.ts';
+import type { Logger } from '../src/observability/logger.ts';
+import type { AudioPipeline } from './audio-pipeline.ts';
+import type { TranscriptionEngine } from './engines/engine.ts';
+import type { SpeedMeter } from './speed-meter.ts';
+import type { WorkerTiming } from './timing.ts';
+
+/** What all runs of a worker share. */
+export interface WorkerContext {
+  readonly nc: NatsConnection;
+  readonly log: Logger;
+  readonly workerId: string;
+  readonly engine: TranscriptionEngine;
+  readonly audio: AudioPipeline;
+  readonly speed: SpeedMeter;
+  readonly timing: WorkerTiming;
+  /** Private to this process; each attempt gets a folder in it. */
+  readonly workDirectory: string;
+  /** Length of the pieces that wav engines get, about. */
+  readonly pieceMs: number;
+  /** Aborted when the worker's grace period is over: runs give their jobs back. */
+  readonly release: AbortSignal;
+}

@@ -1,0 +1,128 @@
+import { v7 as uuidv7 } from 'uuid';
+import { toId } from '../src/domain/ids.ts';
+import { queueOf } from '../src/domain/vocabulary.ts';
+import type { NatsConnection } from '../src/messaging/connection.ts';
+import type { Delivery } from '../src/messaging/pull-order.ts';
+import type { Logger } from '../src/observability/logger.ts';
+import { Announcer } from './announcer.ts';
+import { prepareWorkDirectory } from './attempt-directory.ts';
+import type { AudioPipeline } from './audio-pipeline.ts';
+import type { AttemptEnd } from './claim-job.ts';
+import type { TranscriptionEngine } from './engines/engine.ts';
+import { PullLoop } from './pull-loop.ts';
+import { runAttempt } from './run-attempt.ts';
+import { SpeedMeter } from './speed-meter.ts';
+import { WORKER_TIMING, type WorkerTiming } from './timing.ts';
+import { pause } from './wait.ts';
+import type { WorkerContext } from './worker-context.ts';
+
+export interface WorkerOptions {
+  readonly nc: NatsConnection;
+  readonly log: Logger;
+  readonly engine: TranscriptionEngine;
+  readonly audio: AudioPipeline;
+  readonly slots: number;
+  readonly pieceMs: number;
+  /** Folder for the files of attempts; each worker process makes its own in it. */
+  readonly directory: string;
+  readonly name?: string | undefined;
+  readonly version: string;
+  readonly timing?: Partial<WorkerTiming> | undefined;
+}
+
+export interface RunningWorker {
+  readonly workerId: string;
+  /**
+   * Takes no further order, lets runs finish within the grace period, then gives their jobs back. Settles
+   * when nothing of the worker runs any more; the connection stays the caller's.
+   */
+  drain(graceMs: number): Promise<void>;
+}
+
+/** Starts to take orders. */
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { nc, engine, slots } = options;
+  const workerId = toId('Worker', uuidv7());
+  const log = options.log.child({ workerId, queue: queueOf(engine.engine) });
+  const timing = { ...WORKER_TIMING, ...options.timing };
+  const stopPulling = new AbortController();
+  const release = new AbortController();
+  const speed = new SpeedMeter();
+  const jobs = new Map<Delivery, string>();
+  const counts = { processed: 0, failed: 0 };
+  const context: WorkerContext = {
+    nc,
+    log,
+    workerId,
+    engine,
+    audio: options.audio,
+    speed,
+    timing,
+    workDirectory: await prepareWorkDirectory(options.directory),
+    pieceMs: options.pieceMs,
+    release: release.signal,
+  };
+  const announcer = new Announcer({
+    nc,
+    workerId,
+    name: options.name,
+    version: options.version,
+    engine,
+    models: await engine.models(),
+    slots,
+    everyMs: timing.announceMs,
+    news: () => ({
+      status: stopPulling.signal.aborted ? 'DRAINING' : loop.busy > 0 ? 'BUSY' : 'IDLE',
+      busy: loop.busy,
+      ...counts,
+      realtimeFactor: speed.overall,
+      jobs: [...jobs.values()],
+    }),
+  });
+  const loop = new PullLoop({
+    nc,
+    log,
+    queue: queueOf(engine.engine),
+    slots,
+    timing,
+    isAvailable: () => engine.available,
+    onChange: () => announcer.announce(),
+    run: async (delivery) => {
+      jobs.set(delivery, delivery.order.jobId);
+      try {
+        count(await runAttempt(delivery, context));
+      } catch (error) {
+        log.error({ err: error, jobId: delivery.order.jobId }, 'order could not be handled');
+      } finally {
+        jobs.delete(delivery);
+      }
+    },
+  });
+
+  function count(end: AttemptEnd): void {
+    if (end === 'completed') counts.processed += 1;
+    if (end === 'failed') counts.failed += 1;
+  }
+
+  announcer.start();
+  const pulling = loop.pull(stopPulling.signal);
+  pulling.catch((error: unknown) => log.fatal({ err: error }, 'the worker takes no orders any more'));
+  log.info({ slots, engine: engine.engine, device: engine.device }, 'worker takes orders');
+
+  return {
+    workerId,
+    async drain(graceMs) {
+      stopPulling.abort();
+      announcer.announce();
+      await pulling;
+      const over = new AbortController();
+      const idle = loop.idle().then(() => over.abort());
+      await pause(graceMs, over.signal);
+      release.abort();
+      await idle;
+      announcer.stop();
+      await engine.close();
+      log.info('worker stopped');
+    },
+  };
+}
