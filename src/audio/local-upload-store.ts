@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto';
+import type { Stats } from 'node:fs';
+import { type FileHandle, mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
+import path from 'node:path';
+import { type ExpectedFile, UploadError, type UploadStore } from '../app/upload-ports.ts';
+import { sizeMismatch } from '../app/uploads.ts';
+import { isIdOf } from '../domain/ids.ts';
+
+/** Left free for Postgres and NATS, which share the disk on one machine. */
+const RESERVED_BYTES = 64 * 1024 * 1024;
+
+/** Uploads as files of one folder: `<id>` when complete, `<id>.partial` while one is being written. */
+export class LocalUploadStore implements UploadStore {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async receive(
+    id: string,
+    body: AsyncIterable<Uint8Array>,
+    expected: ExpectedFile,
+  ): Promise<{ readonly sha256: string }> {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await this.#refuseWhenFull(expected.sizeBytes);
+    const partial = `${this.pathOf(id)}.partial`;
+    const file = await open(partial, 'w', 0o600);
+    try {
+      const sha256 = await writeChecked(file, body, expected);
+      await file.sync();
+      await file.close();
+      await rename(partial, this.pathOf(id));
+      await syncFolder(this.#folder);
+      return { sha256 };
+    } catch (error) {
+      await file.close();
+      await rm(partial, { force: true });
+      throw asUploadError(error, expected.signal);
+    }
+  }
+
+  async remove(id: string): Promise<void> {
+    await rm(this.pathOf(id), { force: true });
+    await rm(`${this.pathOf(id)}.partial`, { force: true });
+  }
+
+  stat(id: string): Promise<Stats> {
+    return stat(this.pathOf(id));
+  }
+
+  pathOf(id: string): string {
+    // Ids come from URLs; nothing else may become a path.
+    if (!isIdOf('Upload', id)) throw new UploadError('UPLOAD_NOT_FOUND', 'That is no id of an upload.');
+    return path.join(this.#folder, id);
+  }
+
+  async #refuseWhenFull(sizeBytes: number): Promise<void> {
+    const { bavail, bsize } = await statfs(this.#folder);
+    if (bavail * bsize >= sizeBytes + RESERVED_BYTES) return;
+    throw new UploadError('STORAGE_FULL', 'The server has no room for this file now.');
+  }
+}
+
+/** One chunk at a time: the next is read when this one is on its way to disk. */
+async function writeChecked(
+  file: FileHandle,
+  body: AsyncIterable<Uint8Array>,
+  expected: ExpectedFile,
+): Promise<string> {
+  const hash = createHash('sha256');
+  let sizeBytes = 0;
+  for await (const chunk of body) {
+    expected.signal.throwIfAborted();
+    sizeBytes += chunk.byteLength;
+    if (sizeBytes > expected.sizeBytes) {
+      throw new UploadError('UPLOAD_SIZE_MISMATCH', sizeMismatch(expected.sizeBytes, 'more were sent'));
+    }
+    hash.update(chunk);
+    await writeFully(file, chunk);
+  }
+  expected.signal.throwIfAborted();
+  if (sizeBytes !== expected.sizeBytes) {
+    throw new UploadError('UPLOAD_SIZE_MISMATCH', sizeMismatch(expected.sizeBytes, `${sizeBytes} were sent`));
+  }
+  const sha256 = hash.digest('hex');
+  if (expected.sha256 !== null && expected.sha256 !== sha256) {
+    throw new UploadError(
+      'UPLOAD_HASH_MISMATCH',
+      `createUpload was told SHA-256 ${expected.sha256}, but the file has ${sha256}. Nothing was kept.`,
+    );
+  }
+  return sha256;
+}
+
+/** A write near the end of the disk may be short without an error. */
+async function writeFully(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let written = 0; written < chunk.byteLength; ) {
+    const { bytesWritten } = await file.write(chunk, written, chunk.byteLength - written);
+    written += bytesWritten;
+  }
+}
+
+/** Makes the rename itself survive a power cut. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function asUploadError(error: unknown, signal: AbortSignal): unknown {
+  if (error instanceof UploadError) return error;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new UploadError('STORAGE_FULL', 'The server has no room for this file now.', { cause: error });
+  }
+  const isSenderGone = signal.aborted || code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE';
+  if (!isSenderGone) return error;
+  return new UploadError('UPLOAD_INTERRUPTED', 'The file ended early. Nothing was kept; send it again.', {
+    cause: error,
+  });
+}

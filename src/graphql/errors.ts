@@ -1,0 +1,115 @@
+import { GraphQLError } from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+import { UnavailableError, UserError, ValidationError } from '../domain/errors.ts';
+
+export interface UnexpectedErrors {
+  /** Id of the operation at hand, for the caller and the log. */
+  requestId(): string;
+  log(error: unknown, requestId: string): void;
+}
+
+const STATUS_BY_CODE: Readonly<Record<string, number>> = {
+  BAD_USER_INPUT: 400,
+  QUERY_TOO_COMPLEX: 400,
+  NOT_FOUND: 404,
+  QUOTA_EXCEEDED: 429,
+  CONCURRENCY_LIMIT: 429,
+  TOO_MANY_OPERATIONS: 429,
+  INTERNAL_SERVER_ERROR: 500,
+  SERVICE_UNAVAILABLE: 503,
+  QUEUE_FULL: 503,
+  QUERY_TIMEOUT: 504,
+};
+
+/** The innermost error that is no wrapper of the executor. */
+function causeOf(error: unknown): unknown {
+  return error instanceof GraphQLError && error.originalError !== undefined
+    ? causeOf(error.originalError)
+    : error;
+}
+
+function extensionsOf(error: UserError): Record<string, unknown> {
+  if (!(error instanceof ValidationError)) return { code: error.code, path: error.path };
+  const code = error.code === 'INVALID_INPUT' ? 'BAD_USER_INPUT' : error.code;
+  return { code, path: error.path, issues: error.issues };
+}
+
+/**
+ * What the caller is told: expected errors as they are, everything else only as a code and a request id,
+ * under which the log has the rest.
+ */
+export function createErrorMask(unexpected: UnexpectedErrors): (error: unknown) => GraphQLError {
+  return (error) => {
+    const place =
+      error instanceof GraphQLError
+        ? { nodes: error.nodes ?? null, source: error.source ?? null, path: error.path ?? null }
+        : {};
+    const cause = causeOf(error);
+    if (cause instanceof GraphQLError && error instanceof GraphQLError) {
+      const extensions = { code: 'BAD_USER_INPUT', ...error.extensions, ...cause.extensions };
+      return new GraphQLError(error.message, { ...place, positions: error.positions ?? null, extensions });
+    }
+    if (cause instanceof UserError) {
+      return new GraphQLError(cause.message, { ...place, extensions: extensionsOf(cause) });
+    }
+    const requestId = unexpected.requestId();
+    if (cause instanceof UnavailableError) {
+      unexpected.log(cause, requestId);
+      const { retryAfterSeconds } = cause;
+      const extensions = { code: 'SERVICE_UNAVAILABLE', retryable: true, retryAfterSeconds, requestId };
+      return new GraphQLError(cause.message, { ...place, extensions });
+    }
+    unexpected.log(cause, requestId);
+    return new GraphQLError('Something went wrong on our side. Please report the request id.', {
+      ...place,
+      extensions: { code: 'INTERNAL_SERVER_ERROR', retryable: false, requestId },
+    });
+  };
+}
+
+function isEmpty(data: unknown): boolean {
+  if (data === null || data === undefined) return true;
+  return typeof data === 'object' && Object.values(data).every((value) => value === null);
+}
+
+/** An answer that holds nothing but errors says so in its HTTP status too; a partial one stays 200. */
+export function httpStatusOfErrors(): Plugin {
+  return {
+    onExecutionResult({ result, setResult }) {
+      if (result === undefined || Array.isArray(result) || !('errors' in result)) return;
+      const { errors, data } = result;
+      if (errors === undefined || errors.length === 0 || !isEmpty(data)) return;
+      const codes = errors.map((error) => error.extensions?.code);
+      const status = Math.max(...codes.map((code) => STATUS_BY_CODE[String(code)] ?? 0));
+      if (status === 0) return;
+      const retryAfter = errors.map((error) => error.extensions?.retryAfterSeconds).find(Number.isFinite);
+      const headers = retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) };
+      setResult({ ...result, extensions: { ...result.extensions, http: { status, headers } } });
+    },
+  };
+}
+
+/** Gives up on a query or mutation after a time; what its resolvers still do is bounded by their own limits. */
+export function executionTimeout(timeoutMs: number): Plugin {
+  return {
+    onExecute({ executeFn, setExecuteFn }) {
+      setExecuteFn(async (args) => {
+        let timer: NodeJS.Timeout | undefined;
+        const expired = new Promise<{ errors: GraphQLError[] }>((resolve) => {
+          timer = setTimeout(() => resolve({ errors: [timeoutError(timeoutMs)] }), timeoutMs);
+        });
+        try {
+          return await Promise.race([executeFn(args), expired]);
+        } finally {
+          clearTimeout(timer);
+        }
+      });
+    },
+  };
+}
+
+function timeoutError(timeoutMs: number): GraphQLError {
+  return new GraphQLError(`The operation took longer than ${timeoutMs / 1000} seconds and was given up.`, {
+    extensions: { code: 'QUERY_TIMEOUT', retryable: true },
+  });
+}

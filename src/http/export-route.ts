@@ -1,0 +1,49 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import contentDisposition from 'content-disposition';
+import type { ExportRequest } from '../app/application.ts';
+import { parseExportUrl } from '../auth/signed-links.ts';
+import type { SignatureCheck } from '../auth/signed-url.ts';
+import { HttpError } from './http-error.ts';
+import { requireSignature } from './upload-routes.ts';
+
+export interface ExportRouteDeps {
+  readonly links: { check(method: string, url: URL): SignatureCheck };
+  readonly openExport: OpenExport;
+}
+
+export type OpenExport = (jobId: string, request: ExportRequest) => Promise<ExportFile | null>;
+
+/** A transcript in a file format; `chunks` are read as fast as the client takes them. */
+export interface ExportFile {
+  readonly contentType: string;
+  /** Name to save it as. */
+  readonly filename: string;
+  readonly chunks: AsyncIterable<string> | Iterable<string>;
+}
+
+/** `GET` or `HEAD /exports/:jobId.<format>`; the signature stands for the right to read. */
+export async function getExport(
+  { links, openExport }: ExportRouteDeps,
+  url: URL,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
+  requireSignature(links.check(req.method ?? 'GET', url));
+  const wanted = parseExportUrl(url);
+  const file = wanted === null ? null : await openExport(wanted.jobId, wanted.request);
+  if (file === null) {
+    throw new HttpError(404, 'EXPORT_NOT_FOUND', 'There is no such transcript, or nothing of it yet.');
+  }
+  res.writeHead(200, {
+    'content-type': file.contentType,
+    'content-disposition': contentDisposition(file.filename),
+    'cache-control': 'private, no-store',
+  });
+  if (req.method === 'HEAD') {
+    res.end();
+    return;
+  }
+  await pipeline(Readable.from(file.chunks), res);
+}

@@ -1,0 +1,119 @@
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createYoga, type YogaServerInstance } from 'graphql-yoga';
+import type { Application, Principal } from '../app/application.ts';
+import { createLoaders, type GraphQLContext } from '../graphql/context.ts';
+import { createErrorMask, executionTimeout, httpStatusOfErrors } from '../graphql/errors.ts';
+import { documentLimits } from '../graphql/limits.ts';
+import { schema } from '../graphql/schema.ts';
+import type { Logger } from '../observability/logger.ts';
+import { HttpError } from './http-error.ts';
+import { readBody } from './request-body.ts';
+import { currentRequestId } from './request-context.ts';
+
+/** What a transport knows about an operation before it is parsed. */
+export interface OperationContext {
+  readonly principal: Principal;
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+}
+
+export type GraphQLServer = YogaServerInstance<OperationContext, GraphQLContext>;
+
+const MAX_BODY_BYTES = 256 * 1024;
+const BODY_TIMEOUT_MS = 30_000;
+const EXECUTION_TIMEOUT_MS = 10_000;
+/** A form of another origin can send text/plain and urlencoded bodies without asking; JSON it cannot. */
+const CONTENT_TYPE = /^application\/(json|graphql\+json|graphql)\s*(;|$)/i;
+
+export function createGraphQLServer(
+  app: Application,
+  log: Logger,
+  executionTimeoutMs = EXECUTION_TIMEOUT_MS,
+): GraphQLServer {
+  const maskError = createErrorMask({
+    requestId: currentRequestId,
+    log: (err, requestId) => log.error({ err, requestId }, 'operation failed'),
+  });
+  return createYoga<OperationContext, GraphQLContext>({
+    schema,
+    context: ({ principal, requestId, signal }) => {
+      return { app, principal, requestId, signal, loaders: createLoaders(app, principal) };
+    },
+    plugins: [...documentLimits(), executionTimeout(executionTimeoutMs), httpStatusOfErrors()],
+    maskedErrors: { maskError: (error) => maskError(error) },
+    // Unexpected errors are logged where they are masked.
+    logging: false,
+    graphiql: false,
+    landingPage: false,
+    batching: false,
+    multipart: false,
+    cors: false,
+    // The body is bounded before yoga sees it; its own bound triples the cost of a POST.
+    maxRequestBodySize: false,
+  });
+}
+
+/** Answers GET and POST; a subscription's answer is a stream of server-sent events. */
+export async function handleGraphQL(
+  server: GraphQLServer,
+  req: IncomingMessage,
+  res: ServerResponse,
+  context: OperationContext,
+): Promise<void> {
+  const init: RequestInit = {
+    method: req.method ?? 'GET',
+    headers: headersOf(req),
+    signal: context.signal,
+  };
+  if (req.method === 'POST') {
+    if (!CONTENT_TYPE.test(req.headers['content-type'] ?? '')) {
+      throw new HttpError(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send the operation as application/json.');
+    }
+    const body = await readBody(req, res, { maxBytes: MAX_BODY_BYTES, timeoutMs: BODY_TIMEOUT_MS });
+    init.body = body.toString('utf8');
+  }
+  const response = await server.fetch(new URL(req.url ?? '/', 'http://localhost').href, init, context);
+  response.headers.forEach((value, name) => {
+    res.setHeader(name, value);
+  });
+  res.statusCode = response.status;
+  const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
+  if (!isStream || response.body === null) {
+    res.end(Buffer.from(await response.arrayBuffer()));
+    return;
+  }
+  await pump(response.body, res, context.signal);
+}
+
+function headersOf(req: IncomingMessage): [string, string][] {
+  return Object.entries(req.headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : value] as [string, string]],
+  );
+}
+
+/** Reads only what the client takes, and lets the source go when the client has gone. */
+async function pump(
+  body: ReadableStream<Uint8Array>,
+  res: ServerResponse,
+  signal: AbortSignal,
+): Promise<void> {
+  const reader = body.getReader();
+  const cancel = () => {
+    reader.cancel().catch(() => res.destroy());
+  };
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    res.socket?.setNoDelay(true);
+    while (!signal.aborted) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      if (!res.write(value)) await once(res, 'drain', { signal });
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    signal.removeEventListener('abort', cancel);
+    res.end();
+  }
+}

@@ -1,0 +1,82 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { printSchema } from 'graphql';
+import type { Principal } from '../app/application.ts';
+import { schema } from '../graphql/schema.ts';
+import { type ExportRouteDeps, getExport } from './export-route.ts';
+import { sendGraphiql, wantsGraphiql } from './graphiql-page.ts';
+import { type GraphQLServer, handleGraphQL } from './graphql-handler.ts';
+import { HttpError, sendJson } from './http-error.ts';
+import { currentRequestId } from './request-context.ts';
+import { getUploadContent, putUpload, type UploadRoutesDeps } from './upload-routes.ts';
+
+/** What each part of the service says of itself; `ready` is false while requests would fail. */
+export interface Health {
+  readonly ready: boolean;
+  readonly checks: Readonly<Record<string, string>>;
+}
+
+export interface RouteDeps extends UploadRoutesDeps, ExportRouteDeps {
+  readonly graphql: GraphQLServer;
+  readonly hasGraphiql: boolean;
+  health(): Promise<Health>;
+  authenticate(
+    request: IncomingMessage,
+    connectionParams: Readonly<Record<string, unknown>>,
+  ): Promise<Principal>;
+}
+
+const UPLOAD_PATH = /^\/uploads\/([^/]+)$/;
+const UPLOAD_CONTENT_PATH = /^\/uploads\/([^/]+)\/content$/;
+
+export interface Exchange {
+  readonly url: URL;
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  /** Fires when the client has gone or the server stops for good. */
+  readonly signal: AbortSignal;
+}
+
+/** @throws HttpError for what the caller can mend. */
+export async function route(deps: RouteDeps, { url, req, res, signal }: Exchange): Promise<void> {
+  const { pathname } = url;
+  if (pathname === '/graphql') {
+    if (deps.hasGraphiql && wantsGraphiql(req, url)) return sendGraphiql(req, res);
+    const principal = await deps.authenticate(req, {});
+    return handleGraphQL(deps.graphql, req, res, { principal, requestId: currentRequestId(), signal });
+  }
+  const uploadId = UPLOAD_PATH.exec(pathname)?.[1];
+  if (uploadId !== undefined) {
+    requireMethod(req, ['PUT']);
+    return putUpload(deps, uploadId, url, req, res, signal);
+  }
+  requireMethod(req, ['GET', 'HEAD']);
+  const contentId = UPLOAD_CONTENT_PATH.exec(pathname)?.[1];
+  if (contentId !== undefined) return getUploadContent(deps, contentId, url, req, res);
+  if (pathname.startsWith('/exports/')) return getExport(deps, url, req, res);
+  return sendStaticRoute(deps, pathname, res);
+}
+
+async function sendStaticRoute(deps: RouteDeps, pathname: string, res: ServerResponse): Promise<void> {
+  switch (pathname) {
+    case '/health/live':
+      return sendJson(res, 200, { status: 'ok' });
+    case '/health/ready': {
+      const health = await deps.health();
+      return sendJson(res, health.ready ? 200 : 503, health);
+    }
+    case '/schema.graphql':
+      res.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' }).end(printSchema(schema));
+      return;
+    case '/':
+      res.writeHead(302, { location: '/graphql' }).end();
+      return;
+    default:
+      throw new HttpError(404, 'NOT_FOUND', 'There is nothing here. The API is at /graphql.');
+  }
+}
+
+function requireMethod(req: IncomingMessage, methods: readonly string[]): void {
+  if (methods.includes(req.method ?? '')) return;
+  const allow = methods.join(', ');
+  throw new HttpError(405, 'METHOD_NOT_ALLOWED', `Use ${allow} here.`, { allow });
+}

@@ -1,0 +1,75 @@
+import type { ServerResponse } from 'node:http';
+import type { WebSocket } from 'ws';
+
+export interface StallLimits {
+  /** Unsent bytes above which a reader counts as stalled. */
+  readonly maxUnsentBytes: number;
+  /** How long it may stay so. */
+  readonly stallMs: number;
+}
+
+/** Try again later (RFC 6455 registry); clients come back with their cursor. */
+const TRY_AGAIN_LATER = 1013;
+const CLOSE_FRAME_MS = 1000;
+
+/**
+ * Sends over one socket. Up to `maxUnsentBytes` may wait in memory; above, `send` waits for its message
+ * to be written, which slows the event source down; and a reader that stays there is closed.
+ */
+export class BoundedSender {
+  readonly #socket: WebSocket;
+  readonly #limits: StallLimits;
+  #stallTimer: NodeJS.Timeout | undefined;
+  /** Rises with every message that left, as a sign of life. */
+  sentCount = 0;
+
+  constructor(socket: WebSocket, limits: StallLimits) {
+    this.#socket = socket;
+    this.#limits = limits;
+    socket.once('close', () => clearTimeout(this.#stallTimer));
+  }
+
+  send(data: string): Promise<void> {
+    const socket = this.#socket;
+    if (socket.readyState !== socket.OPEN) return Promise.resolve();
+    const written = new Promise<void>((resolve) => {
+      socket.send(data, () => {
+        this.sentCount += 1;
+        this.#watch();
+        // A failed write means the socket is closing, which ends its operations.
+        resolve();
+      });
+    });
+    this.#watch();
+    return socket.bufferedAmount > this.#limits.maxUnsentBytes ? written : Promise.resolve();
+  }
+
+  #watch(): void {
+    if (this.#socket.bufferedAmount <= this.#limits.maxUnsentBytes) {
+      clearTimeout(this.#stallTimer);
+      this.#stallTimer = undefined;
+      return;
+    }
+    this.#stallTimer ??= setTimeout(() => {
+      this.#socket.close(TRY_AGAIN_LATER, 'Reader too slow');
+      // The close frame waits behind what the reader does not take.
+      setTimeout(() => this.#socket.terminate(), CLOSE_FRAME_MS).unref();
+    }, this.#limits.stallMs);
+  }
+}
+
+const CHECKS_PER_STALL = 6;
+
+/** Drops the connection of a reader that takes nothing of a response for `stallMs`. */
+export function dropStalledReader(res: ServerResponse, stallMs: number): void {
+  let sentBytes = -1;
+  let idleChecks = 0;
+  const timer = setInterval(() => {
+    const isStuck = res.writableNeedDrain && res.socket?.bytesWritten === sentBytes;
+    idleChecks = isStuck ? idleChecks + 1 : 0;
+    sentBytes = res.socket?.bytesWritten ?? -1;
+    if (idleChecks >= CHECKS_PER_STALL) res.destroy();
+  }, stallMs / CHECKS_PER_STALL);
+  timer.unref();
+  res.once('close', () => clearInterval(timer));
+}

@@ -1,0 +1,172 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Application } from './app/application.ts';
+import type { ServerConfig } from './config/config.ts';
+import { answerCrossOrigin } from './http/cross-origin.ts';
+import { createGraphQLServer } from './http/graphql-handler.ts';
+import { GraphQLWebSocket, WEBSOCKET_LIMITS, type WebSocketLimits } from './http/graphql-websocket.ts';
+import { HttpError, sendError } from './http/http-error.ts';
+import { requestIdFrom, withRequestId } from './http/request-context.ts';
+import { type RouteDeps, route } from './http/routes.ts';
+import { dropStalledReader } from './http/stalled-reader.ts';
+import type { Logger } from './observability/logger.ts';
+
+export interface HttpServerDeps
+  extends Pick<RouteDeps, 'uploads' | 'links' | 'openExport' | 'health' | 'authenticate'> {
+  readonly app: Application;
+  readonly config: Pick<ServerConfig, 'HOST' | 'PORT' | 'PUBLIC_URL' | 'GRAPHIQL' | 'CORS_ORIGINS'>;
+  readonly log: Logger;
+  readonly limits?: Partial<TransportLimits>;
+}
+
+/** For tests; the defaults are the product's. */
+export interface TransportLimits {
+  readonly webSocket: Partial<WebSocketLimits>;
+  readonly executionTimeoutMs: number;
+  /** A connection on which nothing moves for this long is closed. */
+  readonly idleMs: number;
+  /** A response nobody reads for this long is dropped. */
+  readonly stallMs: number;
+}
+
+export interface HttpServer {
+  /** @returns where clients reach it: `PUBLIC_URL`, or the address it listens on. */
+  listen(): Promise<{ readonly url: string }>;
+  /**
+   * Stops accepting, tells subscribers to come back, lets what runs finish, and cuts what is left after
+   * `graceMs`.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+const HEADERS_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_MS = 5_000;
+const DEFAULTS = { idleMs: 60_000, stallMs: 30_000, executionTimeoutMs: 10_000 };
+
+/** The one port of the service: API, subscriptions, uploads, exports, GraphiQL, health. */
+export function createHttpServer(deps: HttpServerDeps): HttpServer {
+  const limits = {
+    ...DEFAULTS,
+    ...deps.limits,
+    webSocket: { ...WEBSOCKET_LIMITS, ...deps.limits?.webSocket },
+  };
+  const graphql = createGraphQLServer(deps.app, deps.log, limits.executionTimeoutMs);
+  const routes: RouteDeps = { ...deps, graphql, hasGraphiql: deps.config.GRAPHIQL === 'on' };
+  const webSocket = new GraphQLWebSocket({
+    graphql,
+    log: deps.log,
+    allowedOrigins: deps.config.CORS_ORIGINS,
+    limits: limits.webSocket,
+    authenticate: deps.authenticate,
+  });
+  const stopping = new AbortController();
+  const onRequest = (req: IncomingMessage, res: ServerResponse) => {
+    if (stopping.signal.aborted) res.setHeader('connection', 'close');
+    dropStalledReader(res, limits.stallMs);
+    serve(routes, deps, req, res, stopping.signal);
+  };
+  const server = createServer(
+    // Uploads may take hours; what bounds them is that bytes keep moving.
+    { requestTimeout: 0, headersTimeout: HEADERS_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
+    onRequest,
+  );
+  // Routes that take a body ask for it themselves, once they want it.
+  server.on('checkContinue', onRequest);
+  server.setTimeout(limits.idleMs);
+  server.on('upgrade', (req, socket, head) => {
+    socket.on('error', (err) => deps.log.debug({ err }, 'upgrade failed'));
+    if (stopping.signal.aborted || urlOf(req).pathname !== '/graphql') {
+      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      return;
+    }
+    webSocket.upgrade(req, socket, head);
+  });
+  return {
+    listen: () => listen(server, deps.config),
+    close: (graceMs) => close(server, webSocket, stopping, graceMs),
+  };
+}
+
+function urlOf(req: IncomingMessage): URL {
+  // A request target is free text: `//host` or a broken escape must not throw.
+  const target = `/${(req.url ?? '/').replace(/^\/+/, '')}`;
+  return URL.canParse(target, 'http://localhost')
+    ? new URL(target, 'http://localhost')
+    : new URL('http://localhost/-');
+}
+
+function serve(
+  routes: RouteDeps,
+  { config, log }: HttpServerDeps,
+  req: IncomingMessage,
+  res: ServerResponse,
+  stopping: AbortSignal,
+): void {
+  const requestId = requestIdFrom(req.headers['x-request-id']);
+  res.setHeader('x-request-id', requestId);
+  res.setHeader('x-content-type-options', 'nosniff');
+  const gone = new AbortController();
+  const abort = () => gone.abort();
+  res.once('close', () => {
+    stopping.removeEventListener('abort', abort);
+    abort();
+  });
+  const url = urlOf(req);
+  // Only streams without an end of their own are cut when the server stops; the rest finishes.
+  if (url.pathname === '/graphql')
+    stopping.addEventListener('abort', () => endStream(res, abort), { once: true });
+  if (answerCrossOrigin(req, res, config.CORS_ORIGINS)) return;
+  withRequestId(requestId, () => route(routes, { url, req, res, signal: gone.signal })).catch(
+    (error: unknown) => {
+      if (gone.signal.aborted && !(error instanceof HttpError)) {
+        log.debug({ err: error, requestId }, 'client went away');
+        res.destroy();
+        return;
+      }
+      if (!(error instanceof HttpError)) log.error({ err: error, requestId }, 'request failed');
+      const refusal =
+        error instanceof HttpError
+          ? error
+          : new HttpError(
+              500,
+              'INTERNAL_SERVER_ERROR',
+              'Something went wrong on our side. Please report the request id.',
+            );
+      sendError(req, res, refusal, requestId);
+    },
+  );
+}
+
+function endStream(res: ServerResponse, abort: () => void): void {
+  if (String(res.getHeader('content-type')).startsWith('text/event-stream')) abort();
+}
+
+function listen(
+  server: Server,
+  { HOST, PORT, PUBLIC_URL }: HttpServerDeps['config'],
+): Promise<{ readonly url: string }> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(PORT, HOST, () => {
+      server.off('error', reject);
+      const { address, port, family } = server.address() as AddressInfo;
+      const isWildcard = address === '::' || address === '0.0.0.0';
+      const host = isWildcard ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
+      resolve({ url: PUBLIC_URL?.replace(/\/+$/, '') ?? `http://${host}:${port}` });
+    });
+  });
+}
+
+async function close(
+  server: Server,
+  webSocket: GraphQLWebSocket,
+  stopping: AbortController,
+  graceMs: number,
+): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  stopping.abort();
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  await Promise.all([closed, webSocket.close(graceMs)]);
+  clearTimeout(timer);
+}
