@@ -16,7 +16,7 @@ import type { Failure } from '../../src/domain/vocabulary.ts';
 /** Valid things; a test states only what matters to it. */
 
 export const NOON = new Date('2026-01-02T12:00:00.000Z');
-export const after = (ms: number, from: Date = NOON): Date => new Date(from.getTime() + ms);
+export const later = (ms: number, from: Date = NOON): Date => new Date(from.getTime() + ms);
 
 export const JOB_ID = 'job_0190a1b2c3d47e8f9a0b1c2d3e4f5a6b';
 export const INSTANCE = 'run-a';
@@ -58,7 +58,7 @@ export function jobFacts(change: Partial<JobFacts> = {}): JobFacts {
 const ENDED = { attempt: 1, lastOrdinal: 4, instance: INSTANCE };
 
 export function aScheduledJob(change: Partial<ScheduledJob> = {}): ScheduledJob {
-  return { ...jobFacts(), status: 'SCHEDULED', scheduledFor: after(60_000), ...change };
+  return { ...jobFacts(), status: 'SCHEDULED', scheduledFor: later(60_000), ...change };
 }
 
 export function aQueuedJob(change: Partial<QueuedJob> = {}): QueuedJob {
@@ -77,7 +77,7 @@ export function aProcessingJob(change: Partial<ProcessingJob> = {}): ProcessingJ
 
 export function aRetryingJob(change: Partial<RetryingJob> = {}): RetryingJob {
   const facts = jobFacts({ ...ENDED, failures: 1 });
-  return { ...facts, status: 'RETRYING', nextAttemptAt: after(5_000), failure: aFailure(), ...change };
+  return { ...facts, status: 'RETRYING', nextAttemptAt: later(5_000), failure: aFailure(), ...change };
 }
 
 export function aCompletedJob(change: Partial<CompletedJob> = {}): CompletedJob {
