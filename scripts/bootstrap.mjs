@@ -32,7 +32,17 @@ if (command === 'test') {
   const program = join(root, PROGRAMS[command]);
   process.argv = [process.execPath, program, ...args];
   process.setSourceMapsEnabled(true);
+  if (command === 'worker') ignoreRepeatedSignals();
   await import(pathToFileURL(program).href);
+}
+
+/** npm repeats the Ctrl-C that the terminal has sent already; the worker ends on the first, in good order. */
+function ignoreRepeatedSignals() {
+  let firstAt = 0;
+  process.on('SIGINT', () => {
+    firstAt = firstAt || Date.now();
+    if (Date.now() - firstAt > 1000) process.exit(130);
+  });
 }
 
 function checkNode() {
