@@ -1,5 +1,5 @@
+import { FailureMessage } from '../src/contract/messages.ts';
 import type { Failure } from '../src/domain/vocabulary.ts';
-import { EngineError } from './engines/engine.ts';
 
 /** The user, through the server, asked the run to stop. */
 export class CanceledError extends Error {
@@ -33,9 +33,8 @@ export function failureOf(error: unknown): {
   readonly failure: Failure;
   readonly requestId: string | null;
 } {
-  if (error instanceof EngineError) {
-    return { failure: withinLimits(error.failure), requestId: error.requestId };
-  }
+  const told = toldBy(error);
+  if (told !== null) return told;
   if (error instanceof AttemptTimeoutError) {
     const failure: Failure = {
       kind: 'TIMEOUT',
@@ -55,14 +54,32 @@ export function failureOf(error: unknown): {
   return { failure: withinLimits(failure), requestId: null };
 }
 
+/** Engines from outside can't import our class; theirs has the same name and fields. */
+function toldBy(error: unknown): { readonly failure: Failure; readonly requestId: string | null } | null {
+  if (!(error instanceof Error) || error.name !== 'EngineError' || !('failure' in error)) return null;
+  const { failure } = error;
+  if (typeof failure !== 'object' || failure === null) return null;
+  const parsed = FailureMessage.safeParse(withinLimits({ ...NO_REASON, ...failure }));
+  if (!parsed.success) return null;
+  const requestId = 'requestId' in error && typeof error.requestId === 'string' ? error.requestId : null;
+  return { failure: parsed.data, requestId };
+}
+
+const NO_REASON: Failure = {
+  kind: 'INTERNAL',
+  code: 'UNKNOWN',
+  message: 'The engine gave no reason.',
+  retryable: false,
+};
+
 /** The wire's limits hold for engines from outside, too. */
 function withinLimits(failure: Failure): Failure {
   const { retryAfterMs, detail } = failure;
   return {
     ...failure,
-    code: failure.code.slice(0, 64) || 'UNKNOWN',
-    message: failure.message.slice(0, 1000) || 'The engine gave no reason.',
+    code: String(failure.code).slice(0, 64) || NO_REASON.code,
+    message: String(failure.message).slice(0, 1000) || NO_REASON.message,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs: Math.max(0, Math.round(retryAfterMs)) }),
-    ...(detail === undefined ? {} : { detail: detail.slice(0, 4096) }),
+    ...(detail === undefined ? {} : { detail: String(detail).slice(0, 4096) }),
   };
 }

@@ -13,6 +13,7 @@ export async function transcribeSource(engine: SourceEngine, run: Run): Promise<
     const { kind, url, contentType, sizeBytes } = order.audio;
     const source = {
       jobId: order.jobId,
+      attempt: facts.attempt,
       kind,
       url,
       contentType,
