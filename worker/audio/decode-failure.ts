@@ -1,5 +1,6 @@
 import type { FailureKind } from '../../src/domain/vocabulary.ts';
 import { EngineError } from '../engines/engine.ts';
+import { withoutPaths } from '../process/without-paths.ts';
 
 function make(kind: FailureKind, code: string, retryable: boolean, message: string) {
   return (detail?: string) =>
@@ -8,7 +9,7 @@ function make(kind: FailureKind, code: string, retryable: boolean, message: stri
       code,
       message,
       retryable,
-      ...(detail === undefined ? {} : { detail: detail.slice(-4096) }),
+      ...(detail === undefined ? {} : { detail: withoutPaths(detail).slice(-4096) }),
     });
 }
 

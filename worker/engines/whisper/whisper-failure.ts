@@ -1,5 +1,6 @@
 import type { FailureKind } from '../../../src/domain/vocabulary.ts';
 import type { ChildExit } from '../../process/run-child.ts';
+import { withoutPaths } from '../../process/without-paths.ts';
 import { EngineError } from '../engine.ts';
 
 /** The engine can't start on this machine; the message names the remedy. */
@@ -10,7 +11,13 @@ export class WhisperMissingError extends Error {
 function make(kind: FailureKind, code: string, retryable: boolean, message: string) {
   return (detail?: string, cause?: unknown) =>
     new EngineError(
-      { kind, code, message, retryable, ...(detail === undefined ? {} : { detail: detail.slice(-4096) }) },
+      {
+        kind,
+        code,
+        message,
+        retryable,
+        ...(detail === undefined ? {} : { detail: withoutPaths(detail).slice(-4096) }),
+      },
       { cause },
     );
 }
