@@ -59,7 +59,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Local
     });
     await server.waitForLine(/Server is ready/, START_TIMEOUT_MS, signal);
     const port = await readPort(dataDirectory, `${basename(binary.path)}_${server.pid}.ports`);
-    log.info({ pid: server.pid, port, version: binary.version }, 'nats-server is up');
+    log.info({ servicePid: server.pid, port, version: binary.version }, 'nats-server is up');
     return {
       url: `nats://127.0.0.1:${port}`,
       pid: server.pid,
@@ -108,7 +108,7 @@ async function stopLeftovers(directory: string, log: Logger): Promise<void> {
     const pid = Number(/_(\d+)\.ports$/.exec(name)?.[1] ?? Number.NaN);
     if (Number.isNaN(pid)) continue;
     if ((await commandLineOf(pid))?.includes(directory)) {
-      log.warn({ pid, directory }, 'stopping the nats-server that a killed run left');
+      log.warn({ servicePid: pid, directory }, 'stopping the nats-server that a killed run left');
       if (!(await stopStranger(pid, STOP_NATS))) {
         throw new LocalServiceError(`Process ${pid}, a nats-server left on ${directory}, can't be stopped.`);
       }

@@ -68,7 +68,13 @@ async function runInitdb(initdb: string, runner: UnprivilegedRunner, args: reado
     ...(runner.gid === undefined ? {} : { gid: runner.gid }),
   });
   if (result.exitCode === 0) return;
-  throw new LocalServiceError(`The database cluster could not be made:\n${result.all || result.message}`);
+  const hint =
+    runner.uid === undefined
+      ? ''
+      : `\nIt was run as user ${runner.uid}, because Postgres refuses root and user namespaces are not allowed here: choose a DATA_DIR that this user may enter.`;
+  throw new LocalServiceError(
+    `The database cluster could not be made:\n${result.all || result.message}${hint}`,
+  );
 }
 
 async function readPassword(directory: string, passwordFile: string): Promise<string> {
@@ -93,7 +99,7 @@ async function stopLeftover(directory: string, log: Logger): Promise<void> {
   const pid = Number(text.split('\n')[0]);
   if (!Number.isInteger(pid) || pid <= 1) return;
   if (!(await commandLineOf(pid))?.includes(directory)) return;
-  log.warn({ pid, directory }, 'stopping the Postgres that a killed run left');
+  log.warn({ servicePid: pid, directory }, 'stopping the Postgres that a killed run left');
   if (await stopStranger(pid, STOP_POSTGRES)) return;
   throw new LocalServiceError(`Process ${pid}, a Postgres left on ${directory}, can't be stopped.`);
 }

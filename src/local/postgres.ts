@@ -53,7 +53,7 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalServ
     const running = await launch(binaries, runner, cluster, options);
     server = running.server;
     const url = await ensureDatabase(cluster.password, running.port);
-    options.log.info({ pid: server.pid, port: running.port }, 'Postgres is up');
+    options.log.info({ servicePid: server.pid, port: running.port }, 'Postgres is up');
     return {
       url,
       pid: server.pid,

@@ -1,0 +1,102 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+/** The first worker on a machine builds whisper.cpp. */
+const FIRST_RUN_MS = 600_000;
+
+let dataDirectory: string;
+let child: ChildProcess | undefined;
+
+beforeEach(async () => {
+  dataDirectory = await mkdtemp(join(tmpdir(), 'start-'));
+});
+
+afterEach(async () => {
+  child?.kill('SIGKILL');
+  await rm(dataDirectory, { recursive: true, force: true });
+});
+
+interface Start {
+  readonly output: () => string;
+  readonly exited: Promise<number | null>;
+  /** Resolves once the output holds the text; rejects when the program ends first. */
+  shows(text: string): Promise<void>;
+}
+
+function start(...args: readonly string[]): Start {
+  const { DATABASE_URL: _database, NATS_URL: _nats, PORT: _port, ...env } = process.env;
+  const started = spawn(process.execPath, ['dist/src/start.js', ...args], {
+    cwd: root,
+    env: { ...env, DATA_DIR: dataDirectory },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  child = started;
+  let text = '';
+  const collect = (part: Buffer): void => {
+    text += part.toString();
+  };
+  started.stdout.on('data', collect);
+  started.stderr.on('data', collect);
+  const exited = new Promise<number | null>((resolve) => started.once('close', resolve));
+  return {
+    output: () => text,
+    exited,
+    shows: (wanted) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (text.includes(wanted)) resolve();
+        };
+        started.stdout.on('data', look);
+        look();
+        void exited.then(() => reject(new Error(`it ended without saying "${wanted}":\n${text}`)));
+      }),
+  };
+}
+
+/** Of everything that was started for this folder, whoever its parent is now. */
+async function processesLeft(): Promise<readonly string[]> {
+  const { stdout } = await execa('ps', ['-A', '-o', 'args=']);
+  return stdout.split('\n').filter((line) => line.includes(dataDirectory));
+}
+
+const wordsOf = (text: string): string[] => text.toLowerCase().match(/[a-z]+/g) ?? [];
+
+describe('npm start', () => {
+  it(
+    'turns the sample into its words, says what the demo model is, and leaves nothing running',
+    async () => {
+      const expected = await readFile(join(root, 'models/demo/samples/shift.txt'), 'utf8');
+
+      const run = start('--once');
+
+      expect(await run.exited, run.output()).toBe(0);
+      const [, transcript = ''] = /Transcript:\n([^]*?)\n\n/.exec(run.output()) ?? [];
+      expect(wordsOf(transcript)).toEqual(wordsOf(expected));
+      expect(run.output()).toContain('it knows 76 words');
+      expect(run.output()).toMatch(/GraphiQL +http:\/\/127\.0\.0\.1:\d+\/graphql/);
+      expect(await processesLeft()).toEqual([]);
+    },
+    FIRST_RUN_MS,
+  );
+
+  it(
+    'stays up until it is stopped, and takes the Ctrl-C that npm repeats as one',
+    async () => {
+      const run = start();
+      await run.shows('Up and running');
+
+      child?.kill('SIGINT');
+      child?.kill('SIGINT');
+
+      expect(await run.exited, run.output()).toBe(0);
+      expect(await processesLeft()).toEqual([]);
+    },
+    FIRST_RUN_MS,
+  );
+});
