@@ -39,6 +39,12 @@ export interface HttpServer {
   close(graceMs: number): Promise<void>;
 }
 
+interface State {
+  isStopping: boolean;
+  /** Ends each response that would go on for ever. */
+  readonly streams: Set<() => void>;
+}
+
 const HEADERS_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 5_000;
 const DEFAULTS = { idleMs: 60_000, stallMs: 30_000, executionTimeoutMs: 10_000 };
@@ -59,11 +65,11 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     limits: limits.webSocket,
     authenticate: deps.authenticate,
   });
-  const stopping = new AbortController();
+  const state: State = { isStopping: false, streams: new Set() };
   const onRequest = (req: IncomingMessage, res: ServerResponse) => {
-    if (stopping.signal.aborted) res.setHeader('connection', 'close');
+    if (state.isStopping) res.setHeader('connection', 'close');
     dropStalledReader(res, limits.stallMs);
-    serve(routes, deps, req, res, stopping.signal);
+    serve(routes, deps, req, res, state.streams);
   };
   const server = createServer(
     // Uploads may take hours; what bounds them is that bytes keep moving.
@@ -75,7 +81,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   server.setTimeout(limits.idleMs);
   server.on('upgrade', (req, socket, head) => {
     socket.on('error', (err) => deps.log.debug({ err }, 'upgrade failed'));
-    if (stopping.signal.aborted || urlOf(req).pathname !== '/graphql') {
+    if (state.isStopping || urlOf(req).pathname !== '/graphql') {
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }
@@ -83,7 +89,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   });
   return {
     listen: () => listen(server, deps.config),
-    close: (graceMs) => close(server, webSocket, stopping, graceMs),
+    close: (graceMs) => close(server, webSocket, state, graceMs),
   };
 }
 
@@ -100,21 +106,22 @@ function serve(
   { config, log }: HttpServerDeps,
   req: IncomingMessage,
   res: ServerResponse,
-  stopping: AbortSignal,
+  streams: Set<() => void>,
 ): void {
   const requestId = requestIdFrom(req.headers['x-request-id']);
   res.setHeader('x-request-id', requestId);
   res.setHeader('x-content-type-options', 'nosniff');
   const gone = new AbortController();
-  const abort = () => gone.abort();
+  // Only streams without an end of their own are cut when the server stops; the rest finishes.
+  const end = () => {
+    if (String(res.getHeader('content-type')).startsWith('text/event-stream')) gone.abort();
+  };
+  streams.add(end);
   res.once('close', () => {
-    stopping.removeEventListener('abort', abort);
-    abort();
+    streams.delete(end);
+    gone.abort();
   });
   const url = urlOf(req);
-  // Only streams without an end of their own are cut when the server stops; the rest finishes.
-  if (url.pathname === '/graphql')
-    stopping.addEventListener('abort', () => endStream(res, abort), { once: true });
   if (answerCrossOrigin(req, res, config.CORS_ORIGINS)) return;
   withRequestId(requestId, () => route(routes, { url, req, res, signal: gone.signal })).catch(
     (error: unknown) => {
@@ -137,10 +144,6 @@ function serve(
   );
 }
 
-function endStream(res: ServerResponse, abort: () => void): void {
-  if (String(res.getHeader('content-type')).startsWith('text/event-stream')) abort();
-}
-
 function listen(
   server: Server,
   { HOST, PORT, PUBLIC_URL }: HttpServerDeps['config'],
@@ -160,11 +163,12 @@ function listen(
 async function close(
   server: Server,
   webSocket: GraphQLWebSocket,
-  stopping: AbortController,
+  state: State,
   graceMs: number,
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  stopping.abort();
+  state.isStopping = true;
+  for (const end of state.streams) end();
   server.closeIdleConnections();
   const timer = setTimeout(() => server.closeAllConnections(), graceMs);
   await Promise.all([closed, webSocket.close(graceMs)]);

@@ -67,12 +67,24 @@ export function createErrorMask(unexpected: UnexpectedErrors): (error: unknown) 
   };
 }
 
+/** What the caller did wrong. */
+const CALLER_STATUSES: readonly number[] = [400, 404];
+
+function withStatus(error: GraphQLError, status: number): GraphQLError {
+  const { message, nodes, source, positions, path } = error;
+  const extensions = { ...error.extensions, http: { status, spec: true } };
+  return new GraphQLError(message, { nodes, source, positions, path, extensions });
+}
+
 function isEmpty(data: unknown): boolean {
   if (data === null || data === undefined) return true;
   return typeof data === 'object' && Object.values(data).every((value) => value === null);
 }
 
-/** An answer that holds nothing but errors says so in its HTTP status too; a partial one stays 200. */
+/**
+ * An answer that holds nothing but errors says so in its HTTP status too; a partial one stays 200. Clients
+ * that ask for `application/json` get 200 for errors of their own. Source: GraphQL over HTTP, section 6.4.
+ */
 export function httpStatusOfErrors(): Plugin {
   return {
     onExecutionResult({ result, setResult }) {
@@ -82,6 +94,10 @@ export function httpStatusOfErrors(): Plugin {
       const codes = errors.map((error) => error.extensions?.code);
       const status = Math.max(...codes.map((code) => STATUS_BY_CODE[String(code)] ?? 0));
       if (status === 0) return;
+      if (CALLER_STATUSES.includes(status)) {
+        setResult({ ...result, errors: errors.map((error) => withStatus(error, status)) });
+        return;
+      }
       const retryAfter = errors.map((error) => error.extensions?.retryAfterSeconds).find(Number.isFinite);
       const headers = retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) };
       setResult({ ...result, extensions: { ...result.extensions, http: { status, headers } } });
