@@ -110,11 +110,11 @@ describe('the whisper engine', () => {
   });
 
   test('keeps the times right after a long pause', async () => {
-    const { segments } = await transcribe(await pieceOf([sample('hello').wav, 20_000, sample('hello').wav]));
+    const { segments } = await transcribe(await pieceOf([sample('hello').wav, 8000, sample('hello').wav]));
 
     const starts = segments.filter(({ text }) => text.startsWith('hello')).map(({ startMs }) => startMs);
     expect(starts).toHaveLength(2);
-    expect(Math.abs((starts[1] ?? 0) - (starts[0] ?? 0) - 32_843)).toBeLessThan(500);
+    expect(Math.abs((starts[1] ?? 0) - (starts[0] ?? 0) - 20_843)).toBeLessThan(500);
   });
 
   test('takes a tenth of a second of sound', async () => {

@@ -4,6 +4,7 @@ import { type ChildExit, runChild } from '../process/run-child.ts';
 import { DecodeFailure } from './decode-failure.ts';
 import { type FfmpegReport, readFfmpegOutput, readFfmpegProgress } from './ffmpeg-output.ts';
 import { WAV_BYTES_PER_MS, WAV_HEADER_BYTES } from './wav.ts';
+import { claimedWavDurationMs } from './wav-claim.ts';
 
 export interface DecodedAudio {
   /** A 16 kHz mono s16 WAV file in the directory given. */
@@ -50,7 +51,7 @@ export async function decodeAudio(
   if ((await stat(path)).size === 0) throw DecodeFailure.empty();
   const output = join(options.directory, 'audio.wav');
   const exit = await runFfmpeg(path, output, options, signal);
-  const report = readFfmpegOutput(exit.errorHead);
+  const report = withClaim(readFfmpegOutput(exit.errorHead), await claimedWavDurationMs(path));
   const durationMs = await durationOf(output);
   throwIfFailed(exit, report, durationMs, options.maxDurationMs);
   options.onProgress?.(1);
@@ -114,6 +115,10 @@ function progressFrom(options: DecodeOptions) {
       if (doneMs !== null && totalMs !== null && totalMs > 0) onProgress(Math.min(doneMs / totalMs, 1));
     },
   };
+}
+
+function withClaim(report: FfmpegReport, claimedMs: number | null): FfmpegReport {
+  return claimedMs === null ? report : { ...report, durationMs: claimedMs };
 }
 
 async function durationOf(wav: string): Promise<number> {

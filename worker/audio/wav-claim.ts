@@ -1,0 +1,37 @@
+import { open } from 'node:fs/promises';
+
+/** Headers of strangers' files may hold other chunks before the sound. */
+const HEAD_BYTES = 65_536;
+/** Written by programs that don't know the length yet, and close to it. */
+const UNKNOWN_FROM = 0x7fff_0000;
+
+/**
+ * The length that a WAV file's header claims, in milliseconds; null for other files and unknown lengths.
+ * ffmpeg goes by the file's size instead, and so takes a cut file for whole.
+ * Source: the RIFF WAVE format, chunks `fmt ` and `data`.
+ */
+export async function claimedWavDurationMs(path: string): Promise<number | null> {
+  const file = await open(path, 'r');
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+    return readClaim(buffer.subarray(0, bytesRead));
+  } finally {
+    await file.close();
+  }
+}
+
+function readClaim(head: Buffer): number | null {
+  if (head.toString('latin1', 0, 4) !== 'RIFF' || head.toString('latin1', 8, 12) !== 'WAVE') return null;
+  let bytesPerSecond = 0;
+  for (let at = 12; at + 8 <= head.length; ) {
+    const name = head.toString('latin1', at, at + 4);
+    const size = head.readUInt32LE(at + 4);
+    if (name === 'fmt ' && at + 20 <= head.length) bytesPerSecond = head.readUInt32LE(at + 16);
+    if (name === 'data') {
+      const isKnown = size > 0 && size < UNKNOWN_FROM && bytesPerSecond > 0;
+      return isKnown ? Math.floor((size * 1000) / bytesPerSecond) : null;
+    }
+    at += 8 + size + (size % 2);
+  }
+  return null;
+}
