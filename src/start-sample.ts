@@ -47,11 +47,27 @@ export async function transcribeSample(
   view: SampleView,
   signal: AbortSignal,
 ): Promise<SampleResult> {
-  const uploadId = await upload(serverUrl, recording, signal);
-  const { submitJob } = await request<{ submitJob: SubmitResult }>(serverUrl, SUBMIT, { uploadId }, signal);
-  if (submitJob?.job === undefined)
-    throw new SampleError(`The job was refused: ${submitJob?.message ?? 'no reason given'}`);
-  return watch(serverUrl, submitJob.job.id, view, signal);
+  try {
+    const uploadId = await upload(serverUrl, recording, signal);
+    const { submitJob } = await request<{ submitJob: SubmitResult }>(serverUrl, SUBMIT, { uploadId }, signal);
+    const job = submitJob?.job;
+    if (job === undefined)
+      throw new SampleError(`The job was refused: ${submitJob?.message ?? 'no reason given'}`);
+    return await watch(serverUrl, job.id, view, signal);
+  } catch (error) {
+    if (error instanceof SampleError) throw error;
+    throw new SampleError(`The sample did not get through: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** fetch hides the reason in the cause; graphql-ws throws what closed the socket, or the errors as a list. */
+function reasonOf(error: unknown): string {
+  if (error instanceof Error)
+    return error.cause ? `${error.message}: ${reasonOf(error.cause)}` : error.message;
+  if (Array.isArray(error)) return error.map(reasonOf).join('; ');
+  if (typeof error !== 'object' || error === null) return String(error);
+  const { code, reason, message } = error as { code?: unknown; reason?: unknown; message?: unknown };
+  return String(message ?? `the connection closed (${code} ${reason})`);
 }
 
 interface SubmitResult {

@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isAlive } from '../../src/local/process-identity.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** The first worker on a machine builds whisper.cpp. */
@@ -59,10 +59,16 @@ function start(...args: readonly string[]): Start {
   };
 }
 
-/** Of everything that was started for this folder, whoever its parent is now. */
-async function processesLeft(): Promise<readonly string[]> {
-  const { stdout } = await execa('ps', ['-A', '-o', 'args=']);
-  return stdout.split('\n').filter((line) => line.includes(dataDirectory));
+/** Of everything that was started, by the process ids in the logs, whoever its parent is now. */
+async function processesLeft(): Promise<readonly number[]> {
+  const logs = ['services', 'server', 'worker'].map((name) =>
+    readFile(join(dataDirectory, 'logs', `${name}.log`), 'utf8'),
+  );
+  const text = (await Promise.all(logs)).join('');
+  const pids = new Set([...text.matchAll(/"(?:pid|servicePid)":(\d+)/g)].map((match) => Number(match[1])));
+  // The starter, two services, two programs.
+  expect(pids.size).toBeGreaterThanOrEqual(5);
+  return [...pids].filter(isAlive);
 }
 
 const wordsOf = (text: string): string[] => text.toLowerCase().match(/[a-z]+/g) ?? [];
