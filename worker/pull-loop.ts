@@ -1,21 +1,16 @@
 import { CodecError } from '../src/contract/codec.ts';
 import { lanesOf, wakeSubject } from '../src/contract/subjects.ts';
 import type { JobPriority, QueueName } from '../src/domain/vocabulary.ts';
-import { isConnected, type NatsConnection } from '../src/messaging/connection.ts';
-import {
-  ConsumerMissingError,
-  type Delivery,
-  PullTimeoutError,
-  pullOrder,
-} from '../src/messaging/pull-order.ts';
+import { isConnected, NatsAwayError, type NatsConnection } from '../src/messaging/connection.ts';
+import { type Delivery, PullTimeoutError, pullOrder } from '../src/messaging/pull-order.ts';
 import type { Logger } from '../src/observability/logger.ts';
 import type { WorkerTiming } from './timing.ts';
 import { Bell, pause } from './wait.ts';
 
 /** One sweep in so many begins with the least urgent lane, so that it never starves. */
 const FAIR_SWEEP = 10;
-/** So many pulls in a row without an answer, on a connection that seems to stand, and it is made anew. */
-const MAX_SILENT_PULLS = 5;
+/** No pull answered for so long, on a connection that seems to stand, and it is made anew. */
+const MAX_SILENCE_MS = 60_000;
 const TROUBLE_PAUSE_MS = 1_000;
 
 export interface PullLoopOptions {
@@ -38,8 +33,7 @@ export class PullLoop {
   readonly #bell = new Bell();
   readonly #running = new Set<Promise<void>>();
   #sweeps = 0;
-  #silentPulls = 0;
-  #complained = false;
+  #silentSince: number | null = null;
   #woken: JobPriority | null = null;
 
   constructor(options: PullLoopOptions) {
@@ -96,10 +90,16 @@ export class PullLoop {
   }
 
   async #sweep(signal: AbortSignal): Promise<Delivery | null> {
-    for (const priority of this.#lanes()) {
-      if (signal.aborted) return null;
-      const delivery = await this.#pullFrom(priority, signal);
-      if (delivery !== null) return delivery;
+    const { nc, queue } = this.#options;
+    try {
+      for (const priority of this.#lanes()) {
+        if (signal.aborted) return null;
+        const delivery = await pullOrder(nc, queue, priority);
+        this.#silentSince = null;
+        if (delivery !== null) return delivery;
+      }
+    } catch (error) {
+      await this.#onTrouble(error, signal);
     }
     return null;
   }
@@ -114,42 +114,26 @@ export class PullLoop {
     return this.#sweeps % FAIR_SWEEP === 0 ? lanes.toReversed() : lanes;
   }
 
-  async #pullFrom(priority: JobPriority, signal: AbortSignal): Promise<Delivery | null> {
-    const { nc, log, queue } = this.#options;
-    try {
-      const delivery = await pullOrder(nc, queue, priority);
-      this.#silentPulls = 0;
-      this.#complained = false;
-      return delivery;
-    } catch (error) {
-      if (error instanceof CodecError) {
-        log.error({ err: error, queue, priority }, 'order of an unknown form taken off the lane');
-        return null;
-      }
-      if (nc.isClosed() || nc.isDraining()) return null;
-      this.#complain(error);
-      if (error instanceof PullTimeoutError) await this.#countSilence();
-      else await pause(TROUBLE_PAUSE_MS, signal);
-      return null;
+  async #onTrouble(error: unknown, signal: AbortSignal): Promise<void> {
+    const { nc, log } = this.#options;
+    if (nc.isClosed() || nc.isDraining()) return;
+    if (error instanceof CodecError) {
+      log.error({ err: error }, 'order of an unknown form taken off its lane');
+      return;
     }
-  }
-
-  /** Once, until it goes well again: a worker may be up long before its server. */
-  #complain(error: unknown): void {
-    const expected = error instanceof ConsumerMissingError || error instanceof PullTimeoutError;
-    const level = expected && this.#complained ? 'debug' : 'warn';
-    this.#complained = true;
-    this.#options.log[level](
-      expected ? { reason: error.message } : { err: error },
-      'no order could be taken',
-    );
-  }
-
-  async #countSilence(): Promise<void> {
-    this.#silentPulls += 1;
-    if (this.#silentPulls < MAX_SILENT_PULLS || !isConnected(this.#options.nc)) return;
-    this.#silentPulls = 0;
-    this.#options.log.warn('NATS answers no pull; connecting anew');
-    await this.#options.nc.reconnect();
+    if (!(error instanceof PullTimeoutError || error instanceof NatsAwayError)) {
+      log.warn({ err: error }, 'no order could be taken');
+      await pause(TROUBLE_PAUSE_MS, signal);
+      return;
+    }
+    // Once, until it goes well again: a worker may be up long before its server makes the lanes.
+    if (this.#silentSince === null) {
+      this.#silentSince = Date.now();
+      log.warn({ reason: error.message }, 'no order could be taken');
+    }
+    if (Date.now() - this.#silentSince < MAX_SILENCE_MS || !isConnected(nc)) return;
+    this.#silentSince = Date.now();
+    log.warn('NATS answers no pull; connecting anew');
+    await nc.reconnect();
   }
 }

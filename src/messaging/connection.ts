@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import {
   connect,
@@ -14,8 +15,17 @@ export class NatsUnreachableError extends Error {
   override readonly name = 'NatsUnreachableError';
 }
 
-/** How the connection is made, and whether it stands right now. */
-const standing = new WeakMap<NatsConnection, { connected: boolean }>();
+/** The connection is away; the client drops what is sent meanwhile, so the caller sends it again. */
+export class NatsAwayError extends Error {
+  override readonly name = 'NatsAwayError';
+}
+
+/** Whether a connection stands right now, and news of that. */
+interface Standing {
+  connected: boolean;
+  readonly news: EventEmitter<{ lost: []; back: [] }>;
+}
+const standings = new WeakMap<NatsConnection, Standing>();
 
 /**
  * Connects, and from then on reconnects for ever: a caller never has to make a second connection.
@@ -43,17 +53,53 @@ export async function connectToNats(options: {
     ...(await authentication(options.credentialsFile)),
   };
   const connection = await firstConnection(settings, options.url, options.firstWaitMs ?? 15_000);
-  standing.set(connection, { connected: true });
-  void followStatus(connection, options.log);
+  const standing: Standing = { connected: true, news: new EventEmitter() };
+  standing.news.setMaxListeners(0);
+  standings.set(connection, standing);
+  void followStatus(connection, standing, options.log);
   return connection;
 }
 
-/**
- * False between a broken connection and the next one. What is published in between waits in the client and
- * goes out late, which is wrong for pulls and ticks.
- */
+/** False between a broken connection and the next one: what is published in between never arrives. */
 export function isConnected(nc: NatsConnection): boolean {
-  return !nc.isClosed() && (standing.get(nc)?.connected ?? true);
+  return !nc.isClosed() && (standings.get(nc)?.connected ?? true);
+}
+
+/**
+ * Asks when the connection stands, waiting for it if need be, and gives up as soon as it breaks: the client
+ * itself would wait for an answer that can't come any more.
+ *
+ * @throws NatsAwayError; what `ask` throws.
+ */
+export async function whileConnected<Answer>(
+  nc: NatsConnection,
+  waitMs: number,
+  ask: () => Promise<Answer>,
+): Promise<Answer> {
+  const standing = standings.get(nc);
+  if (standing === undefined) return ask();
+  if (!standing.connected) await untilBack(standing, waitMs);
+  let onLost: () => void = () => undefined;
+  const lost = new Promise<never>((_, reject) => {
+    onLost = () => reject(new NatsAwayError('the connection to NATS broke'));
+    standing.news.once('lost', onLost);
+  });
+  const answer = ask();
+  // The loser of the race may fail later, with nobody left to listen.
+  answer.catch(() => undefined);
+  try {
+    return await Promise.race([answer, lost]);
+  } finally {
+    standing.news.off('lost', onLost);
+  }
+}
+
+async function untilBack(standing: Standing, waitMs: number): Promise<void> {
+  try {
+    await once(standing.news, 'back', { signal: AbortSignal.timeout(waitMs) });
+  } catch (cause) {
+    throw new NatsAwayError(`no connection to NATS for ${waitMs} ms`, { cause });
+  }
 }
 
 async function authentication(credentialsFile: string | undefined): Promise<NodeConnectionOptions> {
@@ -87,16 +133,17 @@ async function firstConnection(
   }
 }
 
-async function followStatus(nc: NatsConnection, log: Logger): Promise<void> {
+async function followStatus(nc: NatsConnection, standing: Standing, log: Logger): Promise<void> {
   for await (const status of nc.status()) {
-    const state = standing.get(nc);
     switch (status.type) {
       case 'disconnect':
-        if (state !== undefined) state.connected = false;
+        standing.connected = false;
+        standing.news.emit('lost');
         log.warn({ server: status.server }, 'connection to NATS lost');
         break;
       case 'reconnect':
-        if (state !== undefined) state.connected = true;
+        standing.connected = true;
+        standing.news.emit('back');
         log.info({ server: status.server }, 'connection to NATS is back');
         break;
       case 'error':

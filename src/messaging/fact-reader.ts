@@ -2,7 +2,7 @@ import { type JsMsg, jetstream } from '@nats-io/jetstream';
 import { CodecError, decode } from '../contract/codec.ts';
 import { FactMessage } from '../contract/messages.ts';
 import { jobIdOf, STREAMS } from '../contract/subjects.ts';
-import type { NatsConnection } from './connection.ts';
+import { isConnected, type NatsConnection, whileConnected } from './connection.ts';
 
 export interface ReadFact {
   readonly sequence: number;
@@ -23,6 +23,7 @@ export interface ReadFact {
 
 /** How many facts may lie in memory before the reader takes them. */
 const PREFETCH = 128;
+const CREATE_TIMEOUT_MS = 5_000;
 
 /**
  * All facts of all jobs in order, from a sequence on, for ever. It outlives restarts of nats-server; a gap
@@ -36,9 +37,10 @@ export async function* readFacts(
 ): AsyncGenerator<ReadFact, void, void> {
   const { signal } = options;
   if (signal.aborted) return;
-  const consumer = await jetstream(nc).consumers.get(STREAMS.events, {
-    opt_start_seq: Math.max(1, options.fromSequence),
-  });
+  const start = { opt_start_seq: Math.max(1, options.fromSequence) };
+  const consumer = await whileConnected(nc, CREATE_TIMEOUT_MS, () =>
+    jetstream(nc).consumers.get(STREAMS.events, start),
+  );
   const messages = await consumer.consume({ max_messages: PREFETCH, expires: 10_000, idle_heartbeat: 1_000 });
   const stop = () => messages.stop();
   signal.addEventListener('abort', stop, { once: true });
@@ -50,7 +52,7 @@ export async function* readFacts(
   } finally {
     signal.removeEventListener('abort', stop);
     messages.stop();
-    if (!nc.isClosed()) {
+    if (isConnected(nc)) {
       // Else it would linger for five minutes; where NATS is away, that is what happens.
       await consumer.delete().catch(() => false);
     }

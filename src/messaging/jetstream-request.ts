@@ -1,5 +1,5 @@
 import { JetStreamApiError, jetstream } from '@nats-io/jetstream';
-import type { NatsConnection } from './connection.ts';
+import { type NatsConnection, whileConnected } from './connection.ts';
 
 export { JetStreamApiError } from '@nats-io/jetstream';
 
@@ -32,7 +32,9 @@ export async function requestJetStream(
   body: object,
   timeoutMs = REQUEST_TIMEOUT_MS,
 ): Promise<unknown> {
-  const reply = await nc.request(`$JS.API.${endpoint}`, JSON.stringify(body), { timeout: timeoutMs });
+  const reply = await whileConnected(nc, timeoutMs, () =>
+    nc.request(`$JS.API.${endpoint}`, JSON.stringify(body), { timeout: timeoutMs }),
+  );
   const answer = reply.json<{ readonly error?: ApiFault }>();
   if (answer.error !== undefined) throw new JetStreamApiError(answer.error);
   return answer;
@@ -93,10 +95,9 @@ export async function publishStored(
     options.expectedSubjectSequence === undefined
       ? {}
       : { expect: { lastSubjectSequence: options.expectedSubjectSequence } };
-  const ack = await jetstream(nc).publish(subject, bytes, {
-    msgID: options.messageId,
-    timeout: options.timeoutMs ?? REQUEST_TIMEOUT_MS,
-    ...expect,
-  });
+  const timeout = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
+  const ack = await whileConnected(nc, timeout, () =>
+    jetstream(nc).publish(subject, bytes, { msgID: options.messageId, timeout, ...expect }),
+  );
   return { sequence: ack.seq, duplicate: ack.duplicate };
 }

@@ -3,7 +3,7 @@ import { CodecError, decode } from '../contract/codec.ts';
 import { Order } from '../contract/messages.ts';
 import { laneConsumer, STREAMS, wakeSubject } from '../contract/subjects.ts';
 import type { JobPriority, QueueName } from '../domain/vocabulary.ts';
-import type { NatsConnection } from './connection.ts';
+import { type NatsConnection, whileConnected } from './connection.ts';
 
 /** An order in a worker's hands. JetStream gives it to another worker after 30 s without a heartbeat. */
 export interface Delivery {
@@ -29,7 +29,7 @@ const LATE_ANSWER_MS = 30_000;
  * client's own `next()` waits at least a second.
  *
  * @throws CodecError for an order this version cannot read; it is off the lane then, and the server publishes
- * the job again after a while. ConsumerMissingError while the server has not made the lanes. PullTimeoutError.
+ * the job again after a while. PullTimeoutError, also while the server has not made the lanes; NatsAwayError.
  */
 export async function pullOrder(
   nc: NatsConnection,
@@ -38,22 +38,14 @@ export async function pullOrder(
   timeoutMs = 2_000,
 ): Promise<Delivery | null> {
   const lane = laneConsumer(queue, priority);
-  const received = await pullOne(nc, `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.jobs}.${lane}`, timeoutMs);
+  const subject = `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.jobs}.${lane}`;
+  const received = await whileConnected(nc, timeoutMs, () => pullOne(nc, subject, timeoutMs));
   const status = received.headers?.code ?? 0;
-  if (status === 503) throw new ConsumerMissingError(lane);
   if (status !== 0) return null;
   return toDelivery(nc, received, wakeSubject(queue, priority));
 }
 
-/** Nobody answers for the lane: its consumer does not exist, or JetStream is starting. */
-export class ConsumerMissingError extends Error {
-  override readonly name = 'ConsumerMissingError';
-  constructor(lane: string) {
-    super(`JetStream does not answer for ${lane}; the server has not made it yet, or JetStream is starting`);
-  }
-}
-
-/** NATS did not answer a pull; an answer that comes later is given back. */
+/** No answer to a pull: the lane does not exist yet, or NATS is slow. An order that comes later is given back. */
 export class PullTimeoutError extends Error {
   override readonly name = 'PullTimeoutError';
   constructor(timeoutMs: number) {
@@ -92,7 +84,7 @@ function toDelivery(nc: NatsConnection, received: Msg, wake: string): Delivery {
   const reply = received.reply ?? '';
   const confirmed = async (word: string, timeoutMs: number): Promise<boolean> => {
     try {
-      await nc.request(reply, word, { timeout: timeoutMs });
+      await whileConnected(nc, timeoutMs, () => nc.request(reply, word, { timeout: timeoutMs }));
       return true;
     } catch {
       // No answer is an answer here: the caller counts how long none came.

@@ -1,7 +1,10 @@
+import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { FactMessage, Order } from '../../src/contract/messages.ts';
 import { connectToNats, type NatsConnection } from '../../src/messaging/connection.ts';
 import { readFacts } from '../../src/messaging/fact-reader.ts';
@@ -35,6 +38,8 @@ export interface WorkerRig {
   readonly log: Logger;
   readonly directory: string;
   worker(options?: Partial<WorkerOptions>): Promise<RunningWorker & { readonly connection: NatsConnection }>;
+  /** A worker as a process of its own, to be killed and frozen; resolves when it takes orders. */
+  spawnWorker(): Promise<ChildProcess>;
   /** Publishes an order for a script of the scripted engine, such as `seed/4/1000/50`. */
   order(script: string, change?: Partial<Order>): Promise<Order>;
   /** All facts of a job that are stored now. */
@@ -99,6 +104,20 @@ export async function startWorkerRig(): Promise<WorkerRig> {
         await connection.close();
       });
       return { ...running, connection };
+    },
+    async spawnWorker() {
+      const program = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
+      const child = fork(program, [nats.url, directory, JSON.stringify(QUICK_TIMING)], {
+        execArgv: ['--import', 'tsx'],
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      });
+      stops.push(async () => {
+        if (child.exitCode !== null || child.signalCode !== null) return;
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      });
+      await once(child, 'message');
+      return child;
     },
     async order(script, change = {}) {
       const order = anOrder({
