@@ -56,7 +56,7 @@ export function applyFact(
       }));
     case 'failed':
       return whenAccepted(failAttempt(job, fact, fact.failure, policy, now, random), () =>
-        ended(fact, 'FAILED', fact.failure, at, fact),
+        fact.attempt > job.attempt ? lostBefore(job, at) : ended(fact, 'FAILED', fact.failure, at, fact),
       );
     case 'canceled':
       return whenAccepted(cancelAttempt(job, fact, now), () => ended(fact, 'CANCELED', null, at));
@@ -97,10 +97,6 @@ function started(
   fact: Extract<FactMessage, { type: 'started' }>,
   at: Date,
 ): Omit<JobUpdate, 'job' | 'at'> {
-  const lost: readonly AttemptEnd[] =
-    before.status === 'PROCESSING'
-      ? [{ number: before.attempt, outcome: 'LOST', failure: null, finishedAt: at, requestId: null }]
-      : [];
   return {
     attemptStarted: {
       number: fact.attempt,
@@ -110,11 +106,21 @@ function started(
       instance: fact.instance,
       startedAt: at,
     },
-    attemptEnded: lost,
+    ...lostBefore(before, at),
     workerId: fact.workerId,
     ...(next.checkpoint.generation === before.checkpoint.generation
       ? {}
       : { dropSegmentsFrom: next.checkpoint.segmentCount }),
+  };
+}
+
+/** A run that never ended before another fact says that it is over. */
+function lostBefore(before: Job, at: Date): Pick<JobUpdate, 'attemptEnded'> {
+  if (before.status !== 'PROCESSING') return {};
+  return {
+    attemptEnded: [
+      { number: before.attempt, outcome: 'LOST', failure: null, finishedAt: at, requestId: null },
+    ],
   };
 }
 

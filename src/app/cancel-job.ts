@@ -64,7 +64,7 @@ export async function pressCancel(ports: CancelJobPorts, jobId: string): Promise
   const requestedAt = stored.job.cancelRequestedAt;
   if (requestedAt === null) return 'ALREADY_FINAL';
   if (stored.job.status === 'QUEUED') {
-    const end = await ports.broker.endRun(jobId, { type: 'canceled' });
+    const end = await ports.broker.endRun(jobId, { type: 'canceled' }, stored.job.attempt);
     if (end.ended) {
       await storeServerEnd(ports, jobId, { type: 'canceled' }, end);
       if (stored.orderSequence !== null) await ports.broker.deleteOrder(stored.orderSequence);

@@ -203,6 +203,8 @@ export interface JobSchedule {
   wakeDue(now: Date): Promise<{ readonly woken: number; readonly nextDueAt: Date | null }>;
   /** Admitted jobs without a fact since `silentSince`. */
   silent(silentSince: Date, limit: number): Promise<readonly SilentJob[]>;
+  /** Ids of admitted jobs, in order, after `afterId`. */
+  admitted(afterId: string, limit: number): Promise<readonly string[]>;
   /** Raises `run` of an admitted job and returns its new order. */
   readmit(id: string): Promise<AdmittedJob | null>;
   cancelsPending(limit: number): Promise<readonly string[]>;
@@ -216,8 +218,8 @@ export interface SilentJob {
   readonly queue: QueueName;
   readonly priority: JobPriority;
   readonly status: 'QUEUED' | 'PROCESSING';
+  readonly attempt: number;
   readonly orderSequence: number | null;
-  readonly lastFactAt: Date | null;
 }
 
 export interface AdmissionRequest {
@@ -276,9 +278,13 @@ export interface Broker {
   requestCancel(jobId: string, at: Date, reason: string | null): Promise<void>;
   /**
    * Ends a job or a run in the server's name, by a fact on the job's chain: accepted only when nobody
-   * wrote after `since`. The same fence that keeps two workers apart keeps server and worker apart.
+   * wrote meanwhile. The same fence that keeps two workers apart keeps server and worker apart.
+   *
+   * @param atLeastAttempt The last attempt that the database knows of; the chain may have lost it.
    */
-  endRun(jobId: string, end: ServerEnd): Promise<EndRunResult>;
+  endRun(jobId: string, end: ServerEnd, atLeastAttempt: number): Promise<EndRunResult>;
+  /** The attempt that the job's chain ends in; 0 when it is empty. */
+  lastAttempt(jobId: string): Promise<number>;
 }
 
 export type ServerEnd =

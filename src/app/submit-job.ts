@@ -3,10 +3,11 @@ import { unsupportedOptions } from '../domain/engine-capabilities.ts';
 import {
   AudioSourceError,
   IdempotencyError,
+  NotFoundError,
   ValidationError,
   type ValidationIssue,
 } from '../domain/errors.ts';
-import { isIdOf, toId } from '../domain/ids.ts';
+import { toId } from '../domain/ids.ts';
 import {
   DEFAULT_MODEL,
   ENGINES,
@@ -75,8 +76,8 @@ export interface SubmitJobPorts {
   readonly models: ModelStore;
   readonly environment: Environment;
   readonly policy: { readonly maxAttempts: number; readonly defaultEngines: readonly Engine[] };
-  /** What a stored upload is; null when there is none that the tenant may use. */
-  readonly findStoredUpload: (tenantId: string, id: string) => Promise<NewJob['audio'] | null>;
+  /** The stored file, kept from now on. @throws NotFoundError, ValidationError. */
+  readonly claimUpload: (by: Principal, id: string) => Promise<NewJob['audio']>;
   /** Why a recording may not be fetched from there, or null. */
   readonly urlProblem: (url: URL) => string | null;
   readonly hash: (text: string) => string;
@@ -222,17 +223,13 @@ async function findAudio(
 ): Promise<Pick<NewJob, 'source' | 'audio'>> {
   const { url, uploadId } = input.audio;
   if (url !== null) return audioAt(ports, url);
-  const path = ['input', 'audio', 'uploadId'];
   const id = uploadId ?? '';
-  const audio = isIdOf('Upload', id) ? await ports.findStoredUpload(by.tenantId, id) : null;
-  if (audio === null) {
-    throw new AudioSourceError(
-      'AUDIO_UNREACHABLE',
-      `There is no finished upload ${id}. Send the file to the URL that createUpload gave, then submit the job.`,
-      path,
-    );
+  try {
+    return { source: { uploadId: id }, audio: await ports.claimUpload(by, id) };
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    throw new AudioSourceError('AUDIO_UNREACHABLE', error.message, ['input', 'audio', 'uploadId']);
   }
-  return { source: { uploadId: id }, audio };
 }
 
 function audioAt(ports: SubmitJobPorts, text: string): Pick<NewJob, 'source' | 'audio'> {

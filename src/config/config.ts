@@ -30,6 +30,8 @@ const ServerEnvironment = SharedEnvironment.extend({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: z.coerce.number().int().min(0).max(65535).default(4000),
   PUBLIC_URL: Url.optional(),
+  /** Where workers reach the server for uploads, when that is not PUBLIC_URL. */
+  WORKER_URL: Url.optional(),
   GRAPHIQL: z.enum(['on', 'off']).default('on'),
   CORS_ORIGINS: List,
   MAX_AUDIO_BYTES: z.coerce
@@ -44,7 +46,6 @@ const ServerEnvironment = SharedEnvironment.extend({
   RETRY_MAX_SECONDS: z.coerce.number().min(0.01).max(86_400).default(300),
   MAX_ATTEMPTS: z.coerce.number().int().min(1).max(20).default(3),
   RETENTION_DAYS: z.coerce.number().int().min(1).max(3650).default(30),
-  MAX_QUEUED_JOBS: z.coerce.number().int().min(1).default(1_000_000),
   SHUTDOWN_GRACE_SECONDS: Seconds(10, 600),
 });
 

@@ -96,6 +96,11 @@ export function continueAttempt(job: Job, report: Report, checkpoint: Checkpoint
   });
 }
 
+/** A worker that found the job's runs lost too often says so instead of beginning one more. */
+function endsBeforeItBegan(job: Job, report: Report): boolean {
+  return !isFinal(job.status) && report.attempt > job.attempt && report.ordinal === 1;
+}
+
 export function completeAttempt(
   job: Job,
   report: Report,
@@ -126,11 +131,14 @@ export function failAttempt(
   now: Date,
   random: number,
 ): Transition<QueuedJob | RetryingJob | FailedJob | CanceledJob> {
-  const refusal = mayReport(job, report);
+  const gaveUp = endsBeforeItBegan(job, report);
+  const refusal = gaveUp ? null : mayReport(job, report);
   if (refusal !== null) return refuse(refusal);
   const lost = failure.kind === 'WORKER_LOST' ? 1 : 0;
   const ended: Job = {
     ...job,
+    attempt: report.attempt,
+    instance: report.instance,
     lastOrdinal: report.ordinal,
     failures: job.failures + 1,
     lostAttempts: job.lostAttempts + lost,

@@ -29,7 +29,12 @@ export async function openDatabase(options: DatabaseOptions): Promise<DataSource
     applicationName: 'transcription-service',
     connectTimeoutMS: 5000,
     poolErrorHandler: (err: Error) => options.log.warn({ err }, 'an idle database connection failed'),
-    extra: { statement_timeout: options.statementTimeoutMs ?? 0, keepAlive: true },
+    extra: {
+      statement_timeout: options.statementTimeoutMs ?? 0,
+      // A server that is stopped in the middle of a transaction must not hold its locks for ever.
+      idle_in_transaction_session_timeout: 5000,
+      keepAlive: true,
+    },
   });
   return dataSource.initialize();
 }

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import type { JobFilter, QueuePosition } from '../app/application.ts';
+import type { JobFilter, JobView, QueuePosition } from '../app/application.ts';
 import type { JobReader } from '../app/ports.ts';
 import type { JobStatus } from '../domain/vocabulary.ts';
 import { filterJobs } from './job-filter.ts';
@@ -127,6 +127,25 @@ function groupByJob(
   const byJob = new Map<string, ReturnType<typeof toAttemptView>[]>();
   for (const row of rows) byJob.set(row.jobId, [...(byJob.get(row.jobId) ?? []), toAttemptView(row)]);
   return byJob;
+}
+
+/** Jobs of any tenant as the hub keeps them. */
+export async function readSnapshots(
+  database: DataSource,
+  jobIds: readonly string[],
+): Promise<
+  ReadonlyMap<string, { readonly view: JobView; readonly generation: number; readonly segmentCount: number }>
+> {
+  const rows = await database
+    .createQueryBuilder(JobTable, 'job')
+    .where('job.id = ANY(:jobIds)', { jobIds })
+    .getMany();
+  return new Map(
+    rows.map((row) => [
+      row.id,
+      { view: toJobView(row), generation: row.generation, segmentCount: row.segmentCount },
+    ]),
+  );
 }
 
 /** No place is counted beyond this: the answer would be stale before it arrived, and counting costs. */

@@ -107,6 +107,12 @@ export function createJobSchedule(database: DataSource): JobSchedule {
       }));
     },
 
+    admitted: (afterId, limit) =>
+      ids(database, 'SELECT id FROM jobs WHERE admitted_at IS NOT NULL AND id > $1 ORDER BY id LIMIT $2', [
+        afterId,
+        limit,
+      ]),
+
     async readmit(id) {
       const [rows]: [{ id: string }[]] = await database.query(
         `UPDATE jobs SET run = run + 1, order_sequence = NULL, admitted_at = coalesce(admitted_at, now())

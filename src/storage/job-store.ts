@@ -16,8 +16,12 @@ import { isDuplicate, whenReachable } from './database.ts';
 import { columnsOf, rankOf, toStoredJob } from './job-rows.ts';
 import { AttemptTable, type JobRow, JobTable, SegmentTable } from './tables.ts';
 
-/** Channels of LISTEN/NOTIFY; the payload is a job id or a queue. */
-export const CHANNELS = { jobChanged: 'job_changed', jobsWaiting: 'jobs_waiting' } as const;
+/** Channels of LISTEN/NOTIFY; the payload is a job id, a queue, or nothing. */
+export const CHANNELS = {
+  jobChanged: 'job_changed',
+  jobsWaiting: 'jobs_waiting',
+  jobsTimed: 'jobs_timed',
+} as const;
 
 const KEY_LIFETIME = `interval '24 hours'`;
 
@@ -85,6 +89,7 @@ class PostgresJobTransaction implements JobTransaction {
     await this.#notify(CHANNELS.jobChanged, id);
     if (next.status === 'QUEUED' && next.admittedAt === null)
       await this.#notify(CHANNELS.jobsWaiting, next.queue);
+    if (next.status === 'RETRYING') await this.#notify(CHANNELS.jobsTimed, '');
     // A place became free.
     if (row.admittedAt !== null && next.admittedAt === null)
       await this.#notify(CHANNELS.jobsWaiting, row.queue);

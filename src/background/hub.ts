@@ -1,0 +1,149 @@
+import type { FactMessage, ProgressTick } from '../contract/messages.ts';
+import type { Logger } from '../observability/logger.ts';
+import { JobChannel, type StoredSnapshot } from './job-channel.ts';
+
+export interface HubOptions {
+  /** Reads jobs as they are stored; absent ids are missing in the answer. */
+  readonly read: (jobIds: readonly string[]) => Promise<ReadonlyMap<string, StoredSnapshot>>;
+  readonly log: Logger;
+  readonly now?: () => number;
+}
+
+/** Running jobs whose last tick is remembered, for queries and for late subscribers. */
+const MAX_TICKS = 10_000;
+const READ_BATCH = 100;
+const READ_AGAIN_MS = 1000;
+const TICK_LIFETIME_MS = 120_000;
+
+interface Watched {
+  readonly channel: JobChannel;
+  subscribers: number;
+}
+
+/**
+ * Facts and changes to live subscribers, in memory, once a server process: it hears everything and keeps a
+ * channel for each job that somebody watches.
+ */
+export class Hub {
+  readonly #options: HubOptions;
+  readonly #watched = new Map<string, Watched>();
+  readonly #ticks = new Map<string, { readonly tick: ProgressTick; readonly heardAt: number }>();
+  readonly #heardAt = new Map<string, number>();
+  readonly #stale = new Set<string>();
+  readonly #now: () => number;
+  #refreshing = false;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  hearFact(fact: FactMessage): void {
+    this.#remember(fact.jobId);
+    this.#watched.get(fact.jobId)?.channel.hearFact(fact);
+  }
+
+  hearTick(tick: ProgressTick): void {
+    this.#remember(tick.jobId);
+    this.#ticks.delete(tick.jobId);
+    this.#ticks.set(tick.jobId, { tick, heardAt: this.#now() });
+    forgetOldest(this.#ticks);
+    this.#watched.get(tick.jobId)?.channel.hearTick(tick);
+  }
+
+  #remember(jobId: string): void {
+    this.#heardAt.delete(jobId);
+    this.#heardAt.set(jobId, this.#now());
+    forgetOldest(this.#heardAt);
+  }
+
+  /** When this process last heard of a run of the job. */
+  lastHeardAt(jobId: string): Date | null {
+    const at = this.#heardAt.get(jobId);
+    return at === undefined ? null : new Date(at);
+  }
+
+  /** The newest tick of a running job; null when there is none worth showing. */
+  tickOf(jobId: string): ProgressTick | null {
+    const entry = this.#ticks.get(jobId);
+    if (entry === undefined || entry.heardAt < this.#now() - TICK_LIFETIME_MS) return null;
+    return entry.tick;
+  }
+
+  /** A job was changed in the database. */
+  jobChanged(jobId: string): void {
+    if (!this.#watched.has(jobId)) return;
+    this.#stale.add(jobId);
+    void this.#refresh();
+  }
+
+  /** Changes may have gone unheard: every watched job is read again. */
+  refreshAll(): void {
+    for (const jobId of this.#watched.keys()) this.#stale.add(jobId);
+    void this.#refresh();
+  }
+
+  /** One read at a time, of everything that changed meanwhile. */
+  async #refresh(): Promise<void> {
+    if (this.#refreshing) return;
+    this.#refreshing = true;
+    let ids: string[] = [];
+    try {
+      while (this.#stale.size > 0) {
+        ids = [...this.#stale].slice(0, READ_BATCH);
+        for (const id of ids) this.#stale.delete(id);
+        const stored = await this.#options.read(ids);
+        for (const id of ids) this.#watched.get(id)?.channel.update(stored.get(id) ?? null);
+      }
+    } catch (err) {
+      this.#options.log.warn({ err }, 'watched jobs could not be read; reading them again soon');
+      for (const id of ids) this.#stale.add(id);
+      setTimeout(() => void this.#refresh(), READ_AGAIN_MS).unref();
+    } finally {
+      this.#refreshing = false;
+    }
+  }
+
+  /**
+   * Joins the job's channel; null when there is no such job. The caller must `leave` in the end.
+   * Joined before read, so that nothing falls between the snapshot and what follows.
+   */
+  async join(jobId: string): Promise<JobChannel | null> {
+    const watched = this.#watched.get(jobId);
+    if (watched !== undefined) {
+      watched.subscribers += 1;
+      return watched.channel;
+    }
+    const stored = (await this.#options.read([jobId])).get(jobId);
+    if (stored === undefined) return null;
+    const meanwhile = this.#watched.get(jobId);
+    if (meanwhile !== undefined) {
+      meanwhile.subscribers += 1;
+      return meanwhile.channel;
+    }
+    const channel = new JobChannel(stored);
+    const tick = this.tickOf(jobId);
+    if (tick !== null) channel.hearTick(tick);
+    this.#watched.set(jobId, { channel, subscribers: 1 });
+    // What was committed between the read and now was announced to nobody.
+    this.jobChanged(jobId);
+    return channel;
+  }
+
+  leave(jobId: string): void {
+    const watched = this.#watched.get(jobId);
+    if (watched === undefined) return;
+    watched.subscribers -= 1;
+    if (watched.subscribers === 0) this.#watched.delete(jobId);
+  }
+
+  get watchedJobs(): number {
+    return this.#watched.size;
+  }
+}
+
+function forgetOldest(map: Map<string, unknown>): void {
+  if (map.size <= MAX_TICKS) return;
+  const [oldest] = map.keys();
+  if (oldest !== undefined) map.delete(oldest);
+}

@@ -1,0 +1,140 @@
+import type { JobView } from '../app/application.ts';
+import type { FactMessage, ProgressTick } from '../contract/messages.ts';
+import type { Segment } from '../domain/transcript.ts';
+import { withLiveProgress } from './live-progress.ts';
+
+/** The stored job with what its transcript's numbering belongs to. */
+export interface StoredSnapshot {
+  readonly view: JobView;
+  readonly generation: number;
+  readonly segmentCount: number;
+}
+
+/** Live segments kept for readers until the database has them; more are read from there. */
+const MAX_TAIL = 2000;
+
+/**
+ * What all subscribers of one job share in this process: the stored job, and ahead of it what was heard live.
+ *
+ * Postgres is the truth. A live fact is passed on at once only when it continues exactly where this channel
+ * is; anything else (a gap, another attempt) waits for the row, which the projector writes within milliseconds and
+ * announces. So a lost live message costs a little time and never a segment.
+ */
+export class JobChannel {
+  #stored: StoredSnapshot;
+  /** Segments past `segmentCount` of the stored snapshot, in order without a gap. */
+  #tail: Segment[] = [];
+  #checkpointMs = 0;
+  #tick: ProgressTick | null = null;
+  #instance: string | null = null;
+  #deleted = false;
+  #version = 0;
+  /** Ticks heard, so that a reader can tell how many it did not see. */
+  #ticks = 0;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(stored: StoredSnapshot) {
+    this.#stored = stored;
+  }
+
+  /** The job as of now. */
+  get view(): JobView {
+    return withLiveProgress(this.#stored.view, {
+      tick: this.#tick,
+      checkpointMs: this.#checkpointMs,
+      segmentCount: this.nextIndex,
+    });
+  }
+
+  get generation(): number {
+    return this.#stored.generation;
+  }
+
+  /** The index that the next segment will have. */
+  get nextIndex(): number {
+    return this.#stored.segmentCount + this.#tail.length;
+  }
+
+  /** Rises with everything a reader might want to hear of. */
+  get version(): number {
+    return this.#version;
+  }
+
+  get ticks(): number {
+    return this.#ticks;
+  }
+
+  get deleted(): boolean {
+    return this.#deleted;
+  }
+
+  /** The live segments from `index` on, or null when they must be read from the database. */
+  tailFrom(index: number): readonly Segment[] | null {
+    const offset = index - this.#stored.segmentCount;
+    return offset < 0 ? null : this.#tail.slice(offset);
+  }
+
+  /** The row as it was just read; null when the job is gone. */
+  update(stored: StoredSnapshot | null): void {
+    if (stored === null) {
+      this.#deleted = true;
+      this.#changed();
+      return;
+    }
+    if (stored.view.revision < this.#stored.view.revision) return;
+    const sameRun =
+      stored.generation === this.#stored.generation && stored.view.attempt === this.#stored.view.attempt;
+    const ahead = this.nextIndex - stored.segmentCount;
+    if (stored.generation === this.#stored.generation && ahead > 0) this.#tail = this.#tail.slice(-ahead);
+    else this.#tail = [];
+    if (!sameRun) {
+      this.#tick = null;
+      this.#instance = null;
+      this.#checkpointMs = 0;
+    }
+    this.#stored = stored;
+    this.#changed();
+  }
+
+  hearFact(fact: FactMessage): void {
+    if (fact.type === 'started') {
+      this.#instance = fact.instance;
+      return;
+    }
+    if (fact.type !== 'segments') return;
+    if (fact.attempt !== this.#stored.view.attempt && fact.instance !== this.#instance) return;
+    const first = fact.segments[0];
+    if (first === undefined || first.index !== this.nextIndex || this.#tail.length >= MAX_TAIL) return;
+    this.#tail.push(...fact.segments);
+    this.#checkpointMs = Math.max(this.#checkpointMs, fact.checkpointMs);
+    this.#changed();
+  }
+
+  hearTick(tick: ProgressTick): void {
+    if (this.#tick !== null && tick.attempt < this.#tick.attempt) return;
+    this.#tick = tick;
+    this.#ticks += 1;
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#version += 1;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const wake of waiting) wake();
+  }
+
+  /** Resolves when the version is past `version`, or the signal aborts. */
+  async changedSince(version: number, signal: AbortSignal): Promise<void> {
+    if (this.#version > version || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        this.#waiting.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#waiting.add(done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+}

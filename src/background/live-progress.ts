@@ -1,0 +1,39 @@
+import type { JobView, ProgressView } from '../app/application.ts';
+import type { ProgressTick } from '../contract/messages.ts';
+
+/** What was heard of a running job since its row was last written. */
+export interface LiveProgress {
+  readonly tick: ProgressTick | null;
+  /** End of the last live segment, and how many there are. */
+  readonly checkpointMs: number;
+  readonly segmentCount: number;
+}
+
+/** Lays live progress over the stored one. The fraction never falls and reaches 1 only at completion. */
+export function withLiveProgress(view: JobView, live: LiveProgress): JobView {
+  if (view.status !== 'PROCESSING') return view;
+  const { tick } = live;
+  const stored = view.progress;
+  const current = tick !== null && tick.attempt === view.attempt ? tick : null;
+  const totalSeconds = stored.totalSeconds ?? (current?.totalMs == null ? null : current.totalMs / 1000);
+  const processedSeconds = Math.max(
+    stored.processedSeconds,
+    live.checkpointMs / 1000,
+    (current?.processedMs ?? 0) / 1000,
+  );
+  const fraction =
+    totalSeconds === null || totalSeconds === 0 ? 0 : Math.min(0.999, processedSeconds / totalSeconds);
+  const progress: ProgressView = {
+    stage: current?.stage ?? (processedSeconds > 0 ? 'TRANSCRIBING' : 'FETCHING'),
+    fraction: Math.max(stored.fraction, fraction),
+    processedSeconds,
+    totalSeconds,
+    segmentCount: Math.max(stored.segmentCount, live.segmentCount),
+    realtimeFactor: current?.realtimeFactor ?? null,
+    etaSeconds: current?.etaMs == null ? null : Math.round(current.etaMs / 1000),
+    isEstimate: current?.estimated ?? false,
+    updatedAt:
+      current === null ? stored.updatedAt : new Date(Math.max(current.at, stored.updatedAt.getTime())),
+  };
+  return { ...view, progress };
+}

@@ -1,0 +1,107 @@
+import type { AdmittedJob, Broker, EndRunResult, ServerEnd } from '../app/ports.ts';
+import { endsAttempt, type FactMessage, type Order, PROTOCOL_VERSION } from '../contract/messages.ts';
+import { engineOf } from '../domain/vocabulary.ts';
+import type { NatsConnection } from '../messaging/connection.ts';
+import { publishCancel } from '../messaging/control.ts';
+import { appendFact, readLastFact } from '../messaging/fact-chain.ts';
+import { deleteOrder, findOrder, publishOrder } from '../messaging/orders.ts';
+import type { NatsSession } from './nats-session.ts';
+
+export interface OrderLimits {
+  readonly maxAudioBytes: number;
+  readonly maxAudioMs: number;
+  readonly attemptTimeoutMs: number;
+  readonly maxLostAttempts: number;
+}
+
+export interface NatsBrokerOptions {
+  readonly session: NatsSession;
+  readonly limits: OrderLimits;
+  /** A signed URL at which workers read an upload. */
+  readonly contentUrl: (uploadId: string) => string;
+  readonly now: () => Date;
+}
+
+/** The server's side of the wire protocol, docs/protocol.md. */
+export function createNatsBroker(options: NatsBrokerOptions): Broker {
+  const { session } = options;
+  return {
+    publishOrder: (job) => publishOrder(session.connection, toOrder(job, options)),
+    deleteOrder: (sequence) => deleteOrder(session.connection, sequence),
+    orderExists: async (sequence) => (await findOrder(session.connection, sequence)) !== null,
+    requestCancel: (jobId, at, reason) =>
+      publishCancel(session.connection, {
+        v: PROTOCOL_VERSION,
+        jobId,
+        action: 'cancel',
+        at: at.getTime(),
+        reason,
+      }),
+    endRun: (jobId, end, atLeastAttempt) =>
+      endRun(session.connection, jobId, end, atLeastAttempt, options.now()),
+    lastAttempt: async (jobId) => (await readLastFact(session.connection, jobId))?.fact.attempt ?? 0,
+  };
+}
+
+export function toOrder(job: AdmittedJob, options: Omit<NatsBrokerOptions, 'session'>): Order {
+  const { limits } = options;
+  const untilDeadlineMs =
+    job.deadline === null ? Number.POSITIVE_INFINITY : job.deadline.getTime() - options.now().getTime();
+  const upload = 'uploadId' in job.source;
+  return {
+    v: PROTOCOL_VERSION,
+    jobId: job.id,
+    attempt: job.attempt,
+    run: job.run,
+    engine: engineOf(job.queue),
+    priority: job.priority,
+    audio: {
+      kind: upload ? 'upload' : 'url',
+      url: 'uploadId' in job.source ? options.contentUrl(job.source.uploadId) : job.source.url,
+      ...job.audio,
+    },
+    range: { startMs: 0, endMs: null },
+    options: { ...job.options, vocabulary: [...job.options.vocabulary] },
+    resume: job.resume,
+    limits: { ...limits, attemptTimeoutMs: Math.max(1, Math.min(limits.attemptTimeoutMs, untilDeadlineMs)) },
+  };
+}
+
+/** Runs that the server may end: `lost` ends one that goes on, the others a job that no worker has. */
+function mayEnd(last: FactMessage | null, end: ServerEnd): boolean {
+  if (last?.type === 'completed' || last?.type === 'canceled') return false;
+  const running = last !== null && !endsAttempt(last);
+  return end.type === 'lost' ? running : !running;
+}
+
+async function endRun(
+  nc: NatsConnection,
+  jobId: string,
+  end: ServerEnd,
+  atLeastAttempt: number,
+  now: Date,
+): Promise<EndRunResult> {
+  const last = await readLastFact(nc, jobId);
+  if (!mayEnd(last?.fact ?? null, end)) return { ended: false };
+  const attempt = Math.max(last?.fact.attempt ?? 0, atLeastAttempt);
+  const fact = {
+    v: PROTOCOL_VERSION,
+    jobId,
+    attempt,
+    instance: `server-${now.getTime()}`,
+    ordinal: last === null || last.fact.attempt < attempt ? 1 : last.fact.ordinal + 1,
+    at: now.getTime(),
+    generation: last?.fact.generation ?? 0,
+    segmentCount: last?.fact.segmentCount ?? 0,
+    checkpointMs: last?.fact.checkpointMs ?? 0,
+    language: last?.fact.language ?? null,
+    lostAttempts: (last?.fact.lostAttempts ?? 0) + (end.type === 'lost' ? 1 : 0),
+  } as const;
+  const message: FactMessage =
+    end.type === 'failed'
+      ? { ...fact, type: 'failed', failure: end.failure, requestId: null }
+      : { ...fact, type: end.type };
+  const appended = await appendFact(nc, message, last?.sequence ?? 0);
+  if (!appended.accepted) return { ended: false };
+  return { ended: true, attempt: fact.attempt, ordinal: fact.ordinal, instance: fact.instance };
+}

@@ -1,0 +1,174 @@
+import { type CancelJobPorts, pressCancel, storeServerEnd } from '../app/cancel-job.ts';
+import type { AdmittedJob, Broker, Environment, JobSchedule, JobStore, SilentJob } from '../app/ports.ts';
+import { deadlineFailure, endWaiting } from '../domain/job-transitions.ts';
+import type { RetryPolicy } from '../domain/retry-policy.ts';
+import { isFinal } from '../domain/vocabulary.ts';
+import type { Logger } from '../observability/logger.ts';
+import { Loop } from './loop.ts';
+
+/** How patient the reconciler is; tests are less so. */
+export interface ReconcilerTimes {
+  /** Between two rounds of the slow checks. */
+  readonly intervalMs: number;
+  /** An admitted job without a fact for this long is looked after. */
+  readonly silentMs: number;
+  /** A run that is not heard of for this long is given up; longer than a worker's own fence of 30 s. */
+  readonly lostMs: number;
+}
+
+export const RECONCILER_TIMES: ReconcilerTimes = { intervalMs: 60_000, silentMs: 180_000, lostMs: 60_000 };
+
+/** Wishes that the broker has not heard yet (cancels, deadlines) are pressed this often. */
+const PRESS_INTERVAL_MS = 2000;
+const BATCH_SIZE = 100;
+
+export interface ReconcilerOptions {
+  readonly store: JobStore;
+  readonly schedule: JobSchedule;
+  readonly broker: Broker;
+  readonly brokerReady: () => boolean;
+  readonly environment: Environment;
+  readonly retry: RetryPolicy;
+  readonly times: ReconcilerTimes;
+  /** When this process last heard of a run, by tick or fact; null when never. */
+  readonly lastHeardAt: (jobId: string) => Date | null;
+  /** Orders that lie below their lane's ack floor, where nothing ever delivers them. */
+  readonly findOrphans: () => Promise<
+    readonly { readonly sequence: number; readonly jobId: string | null }[]
+  >;
+  readonly log: Logger;
+}
+
+/**
+ * Mends what crashes left behind: orders that are missing, runs that are silent, cancels and deadlines that the
+ * broker has not heard. It may be trigger-happy, as the fence makes an extra order harmless.
+ */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #cancelPorts: CancelJobPorts;
+  readonly #press: Loop;
+  readonly #mend: Loop;
+  /** Since when this process has been listening without a break. */
+  #listeningSince: Date;
+  #lastPressAt: Date;
+
+  constructor(options: ReconcilerOptions) {
+    const { store, broker, environment, retry, log, times } = options;
+    this.#options = options;
+    this.#cancelPorts = { store, broker, environment, retry };
+    this.#listeningSince = environment.now();
+    this.#lastPressAt = this.#listeningSince;
+    this.#press = new Loop({
+      name: 'reconciler.press',
+      intervalMs: PRESS_INTERVAL_MS,
+      log,
+      step: () => this.#pressAll(),
+    });
+    this.#mend = new Loop({
+      name: 'reconciler.mend',
+      intervalMs: times.intervalMs,
+      log,
+      step: () => this.#mendAll(),
+    });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    this.#listeningSince = this.#options.environment.now();
+    this.#lastPressAt = this.#listeningSince;
+    await Promise.all([this.#press.run(signal), this.#mend.run(signal)]);
+  }
+
+  /** Every admitted job gets a new order: the broker came back without what it held. */
+  async republishAll(): Promise<void> {
+    const { schedule, log } = this.#options;
+    let count = 0;
+    let afterId = '';
+    for (;;) {
+      const ids = await schedule.admitted(afterId, BATCH_SIZE);
+      for (const id of ids) await this.#readmit(id);
+      count += ids.length;
+      afterId = ids.at(-1) ?? '';
+      if (ids.length < BATCH_SIZE) break;
+    }
+    if (count > 0)
+      log.warn({ jobs: count }, 'the broker lost its streams; every unfinished job was ordered again');
+  }
+
+  async #pressAll(): Promise<void> {
+    const { schedule, brokerReady, environment } = this.#options;
+    const now = environment.now();
+    // After a pause of this process (a stopped machine, a debugger) silence proves nothing.
+    if (now.getTime() - this.#lastPressAt.getTime() > 5 * PRESS_INTERVAL_MS) this.#listeningSince = now;
+    this.#lastPressAt = now;
+    for (const id of await schedule.pastDeadline(now, BATCH_SIZE)) await this.#expire(id, now);
+    if (!brokerReady()) {
+      this.#listeningSince = now;
+      return;
+    }
+    for (const id of await schedule.cancelsPending(BATCH_SIZE)) await pressCancel(this.#cancelPorts, id);
+    await this.#giveUpLostRuns(now);
+  }
+
+  /** A job whose time ran out fails at once if it waits; a run is told by its own timeout. */
+  async #expire(id: string, now: Date): Promise<void> {
+    const { store, broker, brokerReady } = this.#options;
+    const stored = await store.transaction(async (jobs) => {
+      const found = (await jobs.lock([id])).get(id);
+      if (found === undefined || isFinal(found.job.status) || found.job.status === 'PROCESSING')
+        return undefined;
+      if (found.job.status === 'QUEUED' && found.job.admitted) return found;
+      const failure = deadlineFailure(found.job.status === 'RETRYING' ? found.job.failure : null);
+      await jobs.apply([{ job: endWaiting(found.job, { failure }, now), at: now }]);
+      return undefined;
+    });
+    if (stored === undefined || !brokerReady()) return;
+    const end = { type: 'failed', failure: deadlineFailure(null) } as const;
+    const ended = await broker.endRun(id, end, stored.job.attempt);
+    if (!ended.ended) return;
+    await storeServerEnd(this.#cancelPorts, id, end, ended);
+    if (stored.orderSequence !== null) await broker.deleteOrder(stored.orderSequence);
+  }
+
+  async #giveUpLostRuns(now: Date): Promise<void> {
+    const { schedule, times, lastHeardAt, broker, log } = this.#options;
+    const before = new Date(now.getTime() - times.lostMs);
+    if (this.#listeningSince > before) return;
+    for (const job of await schedule.silent(before, BATCH_SIZE)) {
+      const heardAt = lastHeardAt(job.id);
+      if (job.status !== 'PROCESSING' || (heardAt !== null && heardAt > before)) continue;
+      const ended = await broker.endRun(job.id, { type: 'lost' }, job.attempt);
+      if (!ended.ended) continue;
+      log.warn({ jobId: job.id, attempt: ended.attempt }, 'a worker vanished; its job waits for another');
+      await storeServerEnd(this.#cancelPorts, job.id, { type: 'lost' }, ended);
+    }
+  }
+
+  async #mendAll(): Promise<void> {
+    const { schedule, broker, brokerReady, environment, times, findOrphans, log } = this.#options;
+    if (!brokerReady()) return;
+    for (const orphan of await findOrphans()) {
+      await broker.deleteOrder(orphan.sequence);
+      log.warn({ ...orphan }, 'an order lay below its lane`s ack floor and was removed');
+    }
+    const silentSince = new Date(environment.now().getTime() - times.silentMs);
+    for (const job of await schedule.silent(silentSince, BATCH_SIZE)) {
+      if (await this.#orderIsThere(job)) continue;
+      log.warn({ jobId: job.id, status: job.status }, 'an unfinished job had no order and was ordered again');
+      await this.#readmit(job.id);
+    }
+  }
+
+  async #orderIsThere(job: SilentJob): Promise<boolean> {
+    return job.orderSequence !== null && (await this.#options.broker.orderExists(job.orderSequence));
+  }
+
+  async #readmit(id: string): Promise<void> {
+    const { schedule, broker } = this.#options;
+    const job: AdmittedJob | null = await schedule.readmit(id);
+    if (job === null) return;
+    // The chain may be ahead of the rows; an order for an attempt that it calls over would be forgotten.
+    const attempt = Math.max(job.attempt, (await broker.lastAttempt(id)) + 1);
+    const { sequence } = await broker.publishOrder({ ...job, attempt });
+    await schedule.recordOrders([{ id, run: job.run, sequence }]);
+  }
+}

@@ -1,0 +1,93 @@
+import type { ModelStore } from '../app/ports.ts';
+import type { WorkerAnnouncement } from '../contract/messages.ts';
+import { engineOf, type QueueName, queueOf } from '../domain/vocabulary.ts';
+import type { Logger } from '../observability/logger.ts';
+
+/** Workers announce themselves every 5 s; one that missed three times counts as gone. */
+const GONE_AFTER_MS = 16_000;
+/** Models are written down again this often while their workers live. */
+const REMEMBER_MODELS_MS = 3_600_000;
+/** More workers than this are not told apart; the oldest are forgotten first. */
+const MAX_WORKERS = 10_000;
+
+interface Entry {
+  readonly announcement: WorkerAnnouncement;
+  readonly heardAt: number;
+}
+
+/** The workers that are up, by what they say of themselves. Each server process keeps its own. */
+export class WorkerRegistry {
+  readonly #workers = new Map<string, Entry>();
+  readonly #remembered = new Map<string, number>();
+  readonly #models: ModelStore;
+  readonly #log: Logger;
+  readonly #now: () => number;
+  /** When the last worker of a queue was heard; since this process began, if never. */
+  readonly #lastHeard = new Map<QueueName, number>();
+  readonly #since: number;
+  #onArrival: (queue: QueueName) => void = () => undefined;
+
+  constructor(models: ModelStore, log: Logger, now: () => number = Date.now) {
+    this.#models = models;
+    this.#log = log;
+    this.#now = now;
+    this.#since = now();
+  }
+
+  /** Called when a worker appears or offers more slots than before. */
+  onArrival(listener: (queue: QueueName) => void): void {
+    this.#onArrival = listener;
+  }
+
+  hear(announcement: WorkerAnnouncement): void {
+    const known = this.#workers.get(announcement.workerId);
+    const queue = queueOf(announcement.engine);
+    this.#workers.delete(announcement.workerId);
+    this.#workers.set(announcement.workerId, { announcement, heardAt: this.#now() });
+    if (this.#workers.size > MAX_WORKERS) this.#forgetOldest();
+    if (announcement.engineAvailable) this.#lastHeard.set(queue, this.#now());
+    if (known === undefined || known.announcement.slots < announcement.slots) this.#onArrival(queue);
+    this.#remember(announcement);
+  }
+
+  #forgetOldest(): void {
+    const [oldest] = this.#workers.keys();
+    if (oldest !== undefined) this.#workers.delete(oldest);
+  }
+
+  #remember(announcement: WorkerAnnouncement): void {
+    const { engine, models } = announcement;
+    const key = JSON.stringify([engine, models]);
+    const now = this.#now();
+    if ((this.#remembered.get(key) ?? 0) > now - REMEMBER_MODELS_MS) return;
+    this.#remembered.set(key, now);
+    const seen = models.map((model) => ({ ...model, engine }));
+    this.#models.seen(seen, new Date(now)).catch((err: unknown) => {
+      this.#remembered.delete(key); // The next announcement tries again.
+      this.#log.warn({ err, engine }, 'the models of a worker could not be written down');
+    });
+  }
+
+  /** Workers of a queue, or of all, heard of lately. */
+  live(queue: QueueName | null): readonly WorkerAnnouncement[] {
+    const since = this.#now() - GONE_AFTER_MS;
+    const live: WorkerAnnouncement[] = [];
+    for (const [id, { announcement, heardAt }] of this.#workers) {
+      if (heardAt < since) this.#workers.delete(id);
+      else if (queue === null || announcement.engine === engineOf(queue)) live.push(announcement);
+    }
+    return live;
+  }
+
+  /** Slots of the workers that take jobs. */
+  slots(queue: QueueName): number {
+    return this.live(queue)
+      .filter((worker) => worker.status !== 'DRAINING' && worker.engineAvailable)
+      .reduce((sum, worker) => sum + worker.slots, 0);
+  }
+
+  /** For how long no worker of the queue was both alive and able. */
+  absentMs(queue: QueueName): number {
+    return this.#now() - (this.#lastHeard.get(queue) ?? this.#since);
+  }
+}

@@ -1,0 +1,36 @@
+import { startServer } from './compose.ts';
+import { ConfigError, readServerConfig } from './config/config.ts';
+import { createLogger } from './observability/logger.ts';
+import { SchemaMismatchError } from './storage/migrate.ts';
+
+/** Exit codes: 0 stopped as asked, 1 failed, 2 misconfigured. */
+const MISCONFIGURED = 2;
+
+const stopping = new AbortController();
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => stopping.abort());
+}
+
+try {
+  const config = readServerConfig(process.env);
+  const log = createLogger('server', config.LOG_LEVEL);
+  process.on('unhandledRejection', (err) => {
+    log.fatal({ err }, 'a promise was rejected and nobody looked');
+    process.exit(1);
+  });
+  const server = await startServer(config, log);
+  process.send?.({ type: 'ready', url: server.url });
+  if (!stopping.signal.aborted) {
+    await new Promise<void>((resolve) =>
+      stopping.signal.addEventListener('abort', () => resolve(), { once: true }),
+    );
+  }
+  await server.stop();
+  process.exit(0);
+} catch (error) {
+  const expected = error instanceof ConfigError || error instanceof SchemaMismatchError;
+  process.stderr.write(
+    `${expected ? error.message : String(error instanceof Error ? error.stack : error)}\n`,
+  );
+  process.exit(expected ? MISCONFIGURED : 1);
+}

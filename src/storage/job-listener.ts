@@ -1,0 +1,72 @@
+import pg from 'pg';
+import type { QueueName } from '../domain/vocabulary.ts';
+import type { Logger } from '../observability/logger.ts';
+import { CHANNELS } from './job-store.ts';
+
+export interface JobListenerHandlers {
+  /** A job was changed, inserted or deleted by any server, and that is committed. */
+  onJobChanged(jobId: string): void;
+  onJobsWaiting(queue: QueueName): void;
+  onJobsTimed(): void;
+  /** Listening began (again): whatever happened before may have gone unheard. */
+  onListening(): void;
+}
+
+const RECONNECT_MS = 1000;
+
+/** Hears what other servers commit, over a connection of its own that is made again whenever it breaks. */
+export class JobListener {
+  readonly #url: string;
+  readonly #handlers: JobListenerHandlers;
+  readonly #log: Logger;
+  #client: pg.Client | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #closed = false;
+
+  constructor(url: string, handlers: JobListenerHandlers, log: Logger) {
+    this.#url = url;
+    this.#handlers = handlers;
+    this.#log = log;
+  }
+
+  /** Resolves after the first attempt to listen, whether or not it succeeded. */
+  async start(): Promise<void> {
+    const client = new pg.Client({
+      connectionString: this.#url,
+      application_name: 'transcription-service listener',
+      keepAlive: true,
+      connectionTimeoutMillis: 5000,
+    });
+    client.on('error', (err) => this.#broken(client, err));
+    client.on('end', () => this.#broken(client, new Error('the connection ended')));
+    client.on('notification', ({ channel, payload }) => this.#heard(channel, payload ?? ''));
+    this.#client = client;
+    try {
+      await client.connect();
+      for (const channel of Object.values(CHANNELS)) await client.query(`LISTEN ${channel}`);
+      this.#handlers.onListening();
+    } catch (err) {
+      this.#broken(client, err);
+    }
+  }
+
+  #heard(channel: string, payload: string): void {
+    if (channel === CHANNELS.jobChanged) this.#handlers.onJobChanged(payload);
+    else if (channel === CHANNELS.jobsWaiting) this.#handlers.onJobsWaiting(payload as QueueName);
+    else this.#handlers.onJobsTimed();
+  }
+
+  #broken(client: pg.Client, err: unknown): void {
+    if (this.#closed || client !== this.#client) return;
+    this.#client = null;
+    this.#log.warn({ err }, 'no longer hearing of changes in the database; listening again soon');
+    client.end().catch(() => undefined); // It is broken already; there is nobody to tell.
+    this.#timer = setTimeout(() => void this.start(), RECONNECT_MS);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#client?.end();
+  }
+}

@@ -1,0 +1,137 @@
+import pg from 'pg';
+import type { Logger } from '../observability/logger.ts';
+
+/** Any number will do, as long as every server uses the same. */
+const LEADER_LOCK = 7_221_906;
+const STEP_MS = 1000;
+/** A leader not seen for this long is deposed: it hangs, or its machine is gone without a word. */
+const DEPOSE_AFTER_SECONDS = 3;
+
+export interface LeadershipOptions {
+  readonly url: string;
+  readonly serverId: string;
+  readonly log: Logger;
+  /** Does the leader's work until the signal aborts; called again each time leadership is won. */
+  lead(signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * Lets one of several servers run the background loops. A session-level advisory lock decides; when the
+ * leader dies its connection closes and Postgres frees the lock at once. A leader that only hangs (a stopped
+ * process keeps its connections) is deposed by ending its backend. What the loops write is guarded by
+ * itself (row locks, the projector's offset), so a deposed leader that wakes up does no harm.
+ */
+export class Leadership {
+  readonly #options: LeadershipOptions;
+  readonly #closing = new AbortController();
+  #running: Promise<void> | null = null;
+  #leading = false;
+
+  constructor(options: LeadershipOptions) {
+    this.#options = options;
+  }
+
+  get isLeader(): boolean {
+    return this.#leading;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#closing.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      try {
+        await this.#campaign(signal);
+      } catch (err) {
+        if (!signal.aborted) this.#options.log.warn({ err }, 'leadership was interrupted; trying again');
+      }
+      await pause(STEP_MS, signal);
+    }
+  }
+
+  /** One connection's worth of waiting for the lock and, once it is won, leading. */
+  async #campaign(signal: AbortSignal): Promise<void> {
+    const client = new pg.Client({
+      connectionString: this.#options.url,
+      application_name: 'transcription-service leadership',
+      keepAlive: true,
+      connectionTimeoutMillis: 5000,
+      query_timeout: 5000,
+    });
+    const broken = new AbortController();
+    client.on('error', () => broken.abort());
+    client.on('end', () => broken.abort());
+    try {
+      await client.connect();
+      const alive = AbortSignal.any([signal, broken.signal]);
+      while (!alive.aborted) {
+        if (await tryLock(client)) return await this.#lead(client, alive);
+        await deposeSilentLeader(client, this.#options.log);
+        await pause(STEP_MS, alive);
+      }
+    } finally {
+      await client.end().catch(() => undefined); // Closing is what frees the lock, and a broken one is closed.
+    }
+  }
+
+  async #lead(client: pg.Client, alive: AbortSignal): Promise<void> {
+    const { log, serverId, lead } = this.#options;
+    const deposed = new AbortController();
+    log.info({ serverId }, 'leading: running the background loops');
+    this.#leading = true;
+    const work = lead(AbortSignal.any([alive, deposed.signal]));
+    try {
+      while (!alive.aborted) {
+        await client.query(
+          `INSERT INTO leader (server_id, backend_pid, seen_at) VALUES ($1, pg_backend_pid(), now())
+           ON CONFLICT (id) DO UPDATE
+             SET server_id = excluded.server_id, backend_pid = excluded.backend_pid, seen_at = excluded.seen_at`,
+          [serverId],
+        );
+        await pause(STEP_MS, alive);
+      }
+    } finally {
+      this.#leading = false;
+      deposed.abort();
+      await work;
+      log.info({ serverId }, 'no longer leading');
+    }
+  }
+}
+
+async function tryLock(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [
+    LEADER_LOCK,
+  ]);
+  return rows[0]?.locked === true;
+}
+
+async function deposeSilentLeader(client: pg.Client, log: Logger): Promise<void> {
+  const { rows } = await client.query<{ server_id: string; ended: boolean }>(
+    `SELECT l.server_id, pg_terminate_backend(l.backend_pid) AS ended FROM leader l
+       JOIN pg_locks k ON k.pid = l.backend_pid AND k.locktype = 'advisory' AND k.objid = $1 AND k.granted
+      WHERE l.seen_at < now() - make_interval(secs => $2)`,
+    [LEADER_LOCK, DEPOSE_AFTER_SECONDS],
+  );
+  for (const row of rows) log.warn({ serverId: row.server_id }, 'the leader went silent and was deposed');
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
