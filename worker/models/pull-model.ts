@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { Readable, Transform } from 'node:stream';
+import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { EnvHttpProxyAgent, fetch, type Response } from 'undici';
 import { type CatalogueModel, modelFileName } from './catalogue.ts';
@@ -44,7 +44,7 @@ export async function pullModel(
     if (error instanceof ModelError) throw error;
     throw interrupted(url, error);
   } finally {
-    await dispatcher.close();
+    await dispatcher.destroy();
   }
   const sha256 = await verify(part, model, signal);
   await writeFile(`${path}.sha256`, `${sha256}  ${basename(path)}\n`);
@@ -79,15 +79,16 @@ async function download(
   const total = totalOf(response, start);
   await requireSpace(options.directory, total === null ? 0 : total - start);
   let bytes = start;
-  const meter = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
+  const file = await open(part, continues ? 'a' : 'w');
+  try {
+    for await (const chunk of response.body) {
+      await file.writeFile(chunk);
       bytes += chunk.length;
       options.onProgress(bytes, total);
-      done(null, chunk);
-    },
-  });
-  const file = createWriteStream(part, { flags: continues ? 'a' : 'w' });
-  await pipeline(Readable.fromWeb(response.body), meter, file, { signal });
+    }
+  } finally {
+    await file.close();
+  }
   if (total !== null && bytes !== total) throw new Error(`it ended after ${bytes} of ${total} bytes`);
 }
 
@@ -103,8 +104,8 @@ function totalOf(response: Response, start: number): number | null {
 /** One read for both sums. A wrong file is deleted, or every next pull would continue it. */
 async function verify(part: string, model: CatalogueModel, signal: AbortSignal): Promise<string> {
   const [wanted, sha256] = [createHash(model.checksum.algorithm), createHash('sha256')];
-  const both = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
+  const both = new Writable({
+    write(chunk: Buffer, _encoding, done) {
       wanted.update(chunk);
       sha256.update(chunk);
       done();

@@ -42,7 +42,8 @@ export function threadsOf(settings: Pick<WhisperSettings, 'WHISPER_THREADS' | 'W
 /** A list of names, as a sentence that might come before the recording. */
 function promptOf(vocabulary: readonly string[]): string {
   let prompt = '';
-  for (const word of vocabulary) {
+  for (const entry of vocabulary) {
+    const word = entry.replaceAll(/\p{Cc}/gu, ' ').trim();
     const longer = prompt === '' ? word : `${prompt}, ${word}`;
     if (longer.length > MAX_PROMPT_CHARS) break;
     prompt = longer;
