@@ -178,7 +178,7 @@ const STATEMENTS = [
     stored_at timestamptz,
     CONSTRAINT uploads_status_known CHECK (status IN ('PENDING','RECEIVING','STORED'))
   )`,
-  `CREATE UNIQUE INDEX uploads_idempotency ON uploads (tenant_id, idempotency_key) WHERE idempotency_key IS NOT NULL`,
+  `CREATE UNIQUE INDEX uploads_idempotency ON uploads (tenant_id, idempotency_key)`,
   `CREATE INDEX uploads_by_expiry ON uploads (expires_at)`,
 
   // One row for each key that a mutation came with; the answer is the job it made or changed.

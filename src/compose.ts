@@ -210,7 +210,6 @@ function createLeader({ config, log, storage, session, edge, live }: Parts, brok
     ...storage,
     ...{ session, broker, environment, log },
     retry: retryPolicy(config),
-    brokerReady: () => session.connected,
     liveSlots: (queue) => live.registry.slots(queue),
     lastHeardAt: (jobId) => live.hub.lastHeardAt(jobId),
     times: RECONCILER_TIMES,

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Application } from './app/application.ts';
 import type { ServerConfig } from './config/config.ts';
 import { answerCrossOrigin } from './http/cross-origin.ts';
@@ -43,6 +43,8 @@ interface State {
   isStopping: boolean;
   /** Ends each response that would go on for ever. */
   readonly streams: Set<() => void>;
+  /** Connections on which nothing was asked yet: Node counts them as busy. Browsers open them to spare. */
+  readonly unused: Set<Socket>;
 }
 
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -65,11 +67,16 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     limits: limits.webSocket,
     authenticate: deps.authenticate,
   });
-  const state: State = { isStopping: false, streams: new Set() };
+  const state: State = { isStopping: false, streams: new Set(), unused: new Set() };
   const onRequest = (req: IncomingMessage, res: ServerResponse) => {
+    state.unused.delete(req.socket);
     if (state.isStopping) res.setHeader('connection', 'close');
     dropStalledReader(res, limits.stallMs);
     serve(routes, deps, req, res, state.streams);
+    res.once('close', () => {
+      // A connection kept alive would hold the stop up.
+      if (state.isStopping) setImmediate(() => server.closeIdleConnections());
+    });
   };
   const server = createServer(
     // Uploads may take hours; what bounds them is that bytes keep moving.
@@ -79,7 +86,12 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   // Routes that take a body ask for it themselves, once they want it.
   server.on('checkContinue', onRequest);
   server.setTimeout(limits.idleMs);
+  server.on('connection', (socket: Socket) => {
+    state.unused.add(socket);
+    socket.once('close', () => state.unused.delete(socket));
+  });
   server.on('upgrade', (req, socket, head) => {
+    state.unused.delete(req.socket);
     socket.on('error', (err) => deps.log.debug({ err }, 'upgrade failed'));
     if (state.isStopping || urlOf(req).pathname !== '/graphql') {
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
@@ -169,6 +181,7 @@ async function close(
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   state.isStopping = true;
   for (const end of state.streams) end();
+  for (const socket of state.unused) socket.destroy();
   server.closeIdleConnections();
   const timer = setTimeout(() => server.closeAllConnections(), graceMs);
   await Promise.all([closed, webSocket.close(graceMs)]);

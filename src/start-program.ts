@@ -32,7 +32,7 @@ const STABLE_MS = 60_000;
 export class Program {
   /** What it said when it was ready for the first time. @throws ProgramError */
   readonly ready: Promise<Ready>;
-  /** Settles, with the reason, when it is given up. */
+  /** Settles, with the reason, when it is given up; not when it is stopped. */
   readonly givenUp: Promise<ProgramError>;
   readonly #options: ProgramOptions;
   readonly #stopping = new AbortController();
@@ -48,10 +48,15 @@ export class Program {
       onFailure = reject;
     });
     this.ready.catch(() => undefined);
-    this.givenUp = this.#keepRunning(onReady).catch((reason: unknown) =>
-      reason instanceof ProgramError ? reason : new ProgramError(String(reason), { cause: reason }),
-    );
-    void this.givenUp.then(onFailure);
+    this.givenUp = new Promise((resolve) => {
+      const giveUp = (reason: unknown): void => {
+        const error =
+          reason instanceof ProgramError ? reason : new ProgramError(String(reason), { cause: reason });
+        onFailure(error);
+        resolve(error);
+      };
+      this.#keepRunning(onReady).catch(giveUp);
+    });
   }
 
   /** SIGTERM, then SIGKILL when it takes longer than `graceMs`. */
@@ -70,8 +75,8 @@ export class Program {
     this.#child?.kill('SIGKILL');
   }
 
-  /** Resolves never while all is well: only a throw ends it, or a stop, which nobody waits for here. */
-  async #keepRunning(onReady: (ready: Ready) => void): Promise<ProgramError> {
+  /** Until it is stopped. @throws ProgramError when there is no point in going on. */
+  async #keepRunning(onReady: (ready: Ready) => void): Promise<void> {
     const { name, onNotice } = this.#options;
     let crashes = 0;
     let wasReady = false;
@@ -82,7 +87,7 @@ export class Program {
         wasReady = true;
         onReady(ready);
       });
-      if (this.#stopping.signal.aborted) return new ProgramError(`The ${name} was stopped.`);
+      if (this.#stopping.signal.aborted) return;
       const lines = await lastLines(this.#options.logFile);
       if (!wasReady) throw new ProgramError(`The ${name} did not start (${how}). Its last lines:\n${lines}`);
       crashes = Date.now() - startedAt > STABLE_MS ? 1 : crashes + 1;
@@ -96,7 +101,7 @@ export class Program {
         `The ${name} crashed (${how}); starting it again in ${waitMs / 1000} s. Its last lines:\n${lines}`,
       );
       await delay(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
-      if (this.#stopping.signal.aborted) return new ProgramError(`The ${name} was stopped.`);
+      if (this.#stopping.signal.aborted) return;
     }
   }
 

@@ -162,6 +162,15 @@ async function request<Data>(
   return data;
 }
 
+interface GraphQLFault {
+  readonly message: string;
+  readonly extensions?: { readonly requestId?: unknown };
+}
+
+function describe({ message, extensions }: GraphQLFault): string {
+  return extensions?.requestId === undefined ? message : `${message} (request ${extensions.requestId})`;
+}
+
 interface ProgressEvent {
   readonly jobProgress: {
     readonly newSegments: readonly SampleSegment[];

@@ -32,10 +32,14 @@ export class LeaderWork {
   readonly admission: Admission;
   readonly #reconciler: Reconciler;
 
-  constructor(options: LeaderWorkOptions) {
-    this.#options = options;
-    this.admission = new Admission(options);
-    this.#reconciler = new Reconciler({ ...options, findOrphans: () => this.#findOrphans() });
+  /** The connection whose streams and lanes are known to be there. */
+  #ready: NatsConnection | null = null;
+
+  constructor(options: Omit<LeaderWorkOptions, 'brokerReady'>) {
+    const brokerReady = () => options.session.connected && this.#ready !== null;
+    this.#options = { ...options, brokerReady };
+    this.admission = new Admission(this.#options);
+    this.#reconciler = new Reconciler({ ...this.#options, findOrphans: () => this.#findOrphans() });
   }
 
   /** Runs until the signal aborts. */
@@ -68,6 +72,7 @@ export class LeaderWork {
     let running: Promise<void> = Promise.resolve();
     const listening = this.#options.session.onConnected((nc) => {
       current?.abort();
+      this.#ready = null;
       const mine = new AbortController();
       current = mine;
       const alive = AbortSignal.any([signal, mine.signal]);
@@ -97,6 +102,7 @@ export class LeaderWork {
     const { log, store } = this.#options;
     const { eventsCreatedAt } = await ensureStreams(nc, log);
     await this.ensureLanes();
+    this.#ready = nc;
     const offset = await this.#offsetIn(nc, eventsCreatedAt);
     const projector = new Projector(this.#options, offset.offset);
     if (offset.isNewEpoch) {

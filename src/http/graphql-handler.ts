@@ -107,7 +107,8 @@ async function pump(
     res.socket?.setNoDelay(true);
     while (!signal.aborted) {
       const { done, value } = await reader.read();
-      if (done) break;
+      // After a cancel the stream ends as if its source had, which is not to be told.
+      if (done || signal.aborted) break;
       if (!res.write(value)) await once(res, 'drain', { signal });
     }
   } catch (error) {

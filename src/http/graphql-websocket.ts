@@ -73,7 +73,7 @@ export class GraphQLWebSocket {
           return await this.#prepare(ctx, payload);
         } catch (error) {
           // Thrown on, it would close the socket and end every other operation on it.
-          return [withoutHttp(error instanceof GraphQLError ? error : this.#unexpected(error))];
+          return [error instanceof GraphQLError ? refusal(error) : this.#unexpected(error)];
         }
       },
       onNext: (_ctx, _id, _payload, _args, result) =>
@@ -185,6 +185,13 @@ function tooManyOperations(limit: number): GraphQLError {
   return new GraphQLError(`At most ${limit} operations may run on one socket; open another.`, {
     extensions: { code: 'TOO_MANY_OPERATIONS', limit },
   });
+}
+
+/** Syntax errors come without a code. */
+function refusal(error: GraphQLError): GraphQLError {
+  const { message, nodes, source, positions, path } = withoutHttp(error);
+  const extensions = { code: 'GRAPHQL_PARSE_FAILED', ...withoutHttp(error).extensions };
+  return new GraphQLError(message, { nodes, source, positions, path, extensions });
 }
 
 /** What yoga notes for HTTP means nothing here. */

@@ -197,15 +197,16 @@ async function admit(
 
 async function wakeDue(database: DataSource, now: Date): ReturnType<JobSchedule['wakeDue']> {
   const [rows]: [{ id: string; queue: QueueName }[]] = await database.query(
-    `WITH due AS (
-       (SELECT id FROM jobs WHERE status = 'RETRYING' AND next_attempt_at <= $1 ORDER BY next_attempt_at LIMIT 500
-         FOR UPDATE SKIP LOCKED)
-       UNION ALL
-       (SELECT id FROM jobs WHERE status = 'SCHEDULED' AND scheduled_for <= $1 ORDER BY scheduled_for LIMIT 500
-         FOR UPDATE SKIP LOCKED))
-     UPDATE jobs SET status = 'QUEUED', next_attempt_at = NULL, failure = NULL, failure_kind = NULL, failure_at = NULL,
+    `UPDATE jobs SET status = 'QUEUED', next_attempt_at = NULL, failure = NULL, failure_kind = NULL, failure_at = NULL,
          failure_fingerprint = NULL, queued_at = $1, updated_at = $1, revision = revision + 1
-       FROM due WHERE jobs.id = due.id RETURNING jobs.id, jobs.queue`,
+      WHERE id IN (SELECT id FROM jobs
+          WHERE id IN (
+            (SELECT id FROM jobs WHERE status = 'RETRYING' AND next_attempt_at <= $1 ORDER BY next_attempt_at LIMIT 500)
+            UNION ALL
+            (SELECT id FROM jobs WHERE status = 'SCHEDULED' AND scheduled_for <= $1 ORDER BY scheduled_for LIMIT 500))
+          AND status IN ('RETRYING', 'SCHEDULED')
+          FOR UPDATE SKIP LOCKED)
+      RETURNING id, queue`,
     [now],
   );
   for (const row of rows) {
