@@ -1,0 +1,116 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { JobProgressEvent } from '../../src/app/application.ts';
+import { JOB_ID } from '../support/builders.ts';
+import { type Edge, eventually, startEdge } from '../support/edge.ts';
+import { aProgressEvent } from '../support/fake-application.ts';
+import { TransportDialogue } from '../support/transport-dialogue.ts';
+
+const WATCH = `subscription { jobProgress(id: "${JOB_ID}") { cursor newSegments { text } } }`;
+const EVENT_BYTES = 16 * 1024;
+const MAX_UNSENT_BYTES = 1024 * 1024;
+/** What the kernel's buffers of both sides may take on top. */
+const KERNEL_BYTES = 16 * 1024 * 1024;
+
+/** Gives an event whenever it is asked for one, and counts how often it was. */
+class EndlessSource {
+  read = 0;
+  open = 0;
+
+  async *watch(signal: AbortSignal): AsyncGenerator<JobProgressEvent> {
+    this.open += 1;
+    try {
+      while (!signal.aborted) {
+        this.read += 1;
+        const segment = { index: 0, startMs: 0, endMs: 1, speaker: null, confidence: null, words: null };
+        yield aProgressEvent({ newSegments: [{ ...segment, text: 'x'.repeat(EVENT_BYTES) }] });
+        // Lets others have their turn, as a real source does by waiting for news.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    } finally {
+      this.open -= 1;
+    }
+  }
+}
+
+let edge: Edge;
+afterEach(() => edge.close());
+
+/** The reader stops taking; what was read of the source stands still once every buffer is full. */
+async function readUntilStill(source: EndlessSource): Promise<number> {
+  let seen = -1;
+  let since = Date.now();
+  return eventually(
+    () => source.read,
+    (read) => {
+      if (read !== seen) [seen, since] = [read, Date.now()];
+      return Date.now() - since > 300;
+    },
+    30_000,
+  );
+}
+
+describe('a reader that stops reading', () => {
+  it('fills one bounded buffer, harms nobody on another socket, and is closed to try again later', async () => {
+    const source = new EndlessSource();
+    edge = await startEdge({
+      app: { watchJob: (_by, _input, signal) => source.watch(signal) },
+      limits: { webSocket: { maxUnsentBytes: MAX_UNSENT_BYTES, stallMs: 1500 } },
+    });
+    const stalled = await TransportDialogue.open(edge.webSocketUrl);
+    stalled.socket.pause();
+    stalled.subscribe('1', WATCH);
+
+    const readBytes = (await readUntilStill(source)) * EVENT_BYTES;
+    const lively = await TransportDialogue.open(edge.webSocketUrl);
+    lively.subscribe('1', WATCH);
+    for (let count = 0; count < 100; count++) await lively.hear('next', '1');
+    lively.socket.close();
+    await eventually(
+      () => source.open,
+      (open) => open === 0,
+    );
+    stalled.socket.resume();
+
+    expect(readBytes).toBeGreaterThanOrEqual(MAX_UNSENT_BYTES);
+    expect(readBytes).toBeLessThan(MAX_UNSENT_BYTES + KERNEL_BYTES);
+    expect([1013, 1006]).toContain((await stalled.closed).code);
+  });
+
+  it('slows its own stream of server-sent events only, and is dropped', async () => {
+    const source = new EndlessSource();
+    edge = await startEdge({
+      app: { watchJob: (_by, _input, signal) => source.watch(signal) },
+      limits: { stallMs: 1500 },
+    });
+    const stalled = openEventStream(edge);
+    const dropped = once(stalled, 'close');
+    stalled.once('readable', () => stalled.pause());
+
+    const readBytes = (await readUntilStill(source)) * EVENT_BYTES;
+    const health = await fetch(`${edge.url}/health/live`);
+    await eventually(
+      () => source.open,
+      (open) => open === 0,
+    );
+    stalled.resume();
+    await dropped;
+
+    expect(readBytes).toBeLessThan(KERNEL_BYTES);
+    expect(health.status).toBe(200);
+  });
+});
+
+function openEventStream({ url }: Edge): Socket {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  // A reset is how it learns that it was dropped.
+  socket.on('error', () => {});
+  const body = JSON.stringify({ query: WATCH });
+  socket.write(
+    `POST /graphql HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${body.length}\r\n\r\n${body}`,
+  );
+  return socket;
+}

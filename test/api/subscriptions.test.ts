@@ -1,0 +1,275 @@
+import { once } from 'node:events';
+import { createClient as createSseClient } from 'graphql-sse';
+import { createClient } from 'graphql-ws';
+import { afterEach, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
+import type { JobProgressEvent } from '../../src/app/application.ts';
+import { JOB_ID } from '../support/builders.ts';
+import { type Edge, type EdgeOptions, eventually, startEdge } from '../support/edge.ts';
+import { aJobView, aProgressEvent } from '../support/fake-application.ts';
+import { TransportDialogue } from '../support/transport-dialogue.ts';
+
+const WATCH = `subscription Watch($id: ID!, $after: String) {
+  jobProgress(id: $id, after: $after) { type cursor newSegments { index text } job { status } }
+}`;
+const VARIABLES = { id: JOB_ID };
+
+/** A job watched by `watching` readers, whose events a test releases one at a time. */
+class Source {
+  watching = 0;
+  #events: JobProgressEvent[] = [];
+  #wakes = new Set<() => void>();
+
+  push(event: Partial<JobProgressEvent> = {}): void {
+    this.#events.push(aProgressEvent(event));
+    for (const wake of this.#wakes) wake();
+  }
+
+  async *watch(signal: AbortSignal): AsyncGenerator<JobProgressEvent> {
+    this.watching += 1;
+    try {
+      for (let next = 0; !signal.aborted; ) {
+        const event = this.#events[next];
+        if (event === undefined) {
+          await new Promise<void>((resolve) => {
+            this.#wakes.add(resolve);
+            signal.addEventListener('abort', () => resolve(), { once: true });
+          });
+          continue;
+        }
+        next += 1;
+        yield event;
+        if (event.job.status === 'COMPLETED') return;
+      }
+    } finally {
+      this.watching -= 1;
+    }
+  }
+}
+
+const DONE = { type: 'STATUS', job: aJobView({ status: 'COMPLETED' }) } as const;
+let edge: Edge;
+afterEach(() => edge.close());
+
+async function startWith(source: Source, options: EdgeOptions = {}): Promise<void> {
+  edge = await startEdge({ ...options, app: { watchJob: (_by, _input, signal) => source.watch(signal) } });
+}
+
+describe('a subscription over graphql-transport-ws', () => {
+  it('brings every event and completes at the final status', async () => {
+    const source = new Source();
+    await startWith(source);
+    source.push({ type: 'SNAPSHOT' });
+    const client = createClient({ url: edge.webSocketUrl, webSocketImpl: WebSocket, retryAttempts: 0 });
+    const events: unknown[] = [];
+    for await (const { data } of client.iterate({ query: WATCH, variables: VARIABLES })) {
+      events.push((data as { jobProgress: JobProgressEvent }).jobProgress.type);
+      if (events.length === 1) source.push();
+      if (events.length === 2) source.push(DONE);
+    }
+    await client.dispose();
+
+    expect(events).toEqual(['SNAPSHOT', 'PROGRESS', 'STATUS']);
+  });
+
+  it('lets its source go when the client completes, and when it vanishes', async () => {
+    const source = new Source();
+    await startWith(source);
+    const polite = await TransportDialogue.open(edge.webSocketUrl);
+    const rude = await TransportDialogue.open(edge.webSocketUrl);
+    polite.subscribe('1', WATCH, VARIABLES);
+    rude.subscribe('1', WATCH, VARIABLES);
+    await eventually(
+      () => source.watching,
+      (watching) => watching === 2,
+    );
+
+    polite.say({ type: 'complete', id: '1' });
+    await eventually(
+      () => source.watching,
+      (watching) => watching === 1,
+    );
+    rude.socket.terminate();
+    await eventually(
+      () => source.watching,
+      (watching) => watching === 0,
+    );
+
+    expect(polite.socket.readyState).toBe(WebSocket.OPEN);
+    polite.socket.close();
+  });
+
+  it.each([
+    ['a syntax error', 'subscription {', 'GRAPHQL_PARSE_FAILED'],
+    ['an unknown field', 'subscription { nope }', 'GRAPHQL_VALIDATION_FAILED'],
+    [
+      'too many aliases',
+      `{ ${Array.from({ length: 16 }, (_, i) => `a${i}: __typename`).join(' ')} }`,
+      'QUERY_TOO_COMPLEX',
+    ],
+  ])('survives %s of another operation on its socket', async (_case, query, code) => {
+    const source = new Source();
+    await startWith(source);
+    const dialogue = await TransportDialogue.open(edge.webSocketUrl);
+    dialogue.subscribe('good', WATCH, VARIABLES);
+    dialogue.subscribe('bad', query);
+
+    const { payload } = await dialogue.hear('error', 'bad');
+    source.push();
+    const next = await dialogue.hear('next', 'good');
+
+    expect(payload).toMatchObject([{ extensions: { code } }]);
+    expect(JSON.stringify(payload)).not.toContain('"http"');
+    expect(next.payload).toMatchObject({ data: { jobProgress: { type: 'PROGRESS' } } });
+    dialogue.socket.close();
+  });
+
+  it('tells a job that is not there as an error of the operation', async () => {
+    edge = await startEdge();
+    const dialogue = await TransportDialogue.open(edge.webSocketUrl);
+    dialogue.subscribe('1', WATCH, { id: 'job_nobody' });
+
+    const { payload } = await dialogue.hear('error', '1');
+
+    expect(payload).toMatchObject([{ extensions: { code: 'NOT_FOUND' } }]);
+    dialogue.socket.close();
+  });
+
+  it('masks what breaks in its source', async () => {
+    edge = await startEdge({
+      app: {
+        // biome-ignore lint/correctness/useYield: it breaks before its first event
+        watchJob: async function* () {
+          throw new Error('secret detail');
+        },
+      },
+    });
+    const dialogue = await TransportDialogue.open(edge.webSocketUrl);
+    dialogue.subscribe('1', WATCH, VARIABLES);
+
+    const { payload } = await dialogue.hear('error', '1');
+
+    expect(payload).toMatchObject([{ extensions: { code: 'INTERNAL_SERVER_ERROR' } }]);
+    expect(JSON.stringify(payload)).not.toContain('secret');
+    dialogue.socket.close();
+  });
+
+  it('answers queries and mutations on the same socket', async () => {
+    edge = await startEdge();
+    const dialogue = await TransportDialogue.open(edge.webSocketUrl);
+    dialogue.subscribe('1', `{ job(id: "${JOB_ID}") { status } }`);
+
+    expect((await dialogue.hear('next', '1')).payload).toEqual({ data: { job: { status: 'QUEUED' } } });
+    await dialogue.hear('complete', '1');
+    dialogue.socket.close();
+  });
+
+  it('refuses one operation more than a socket may have', async () => {
+    const source = new Source();
+    await startWith(source, { limits: { webSocket: { maxOperations: 2 } } });
+    const dialogue = await TransportDialogue.open(edge.webSocketUrl);
+    for (const id of ['1', '2', '3']) dialogue.subscribe(id, WATCH, VARIABLES);
+
+    expect((await dialogue.hear('error', '3')).payload).toMatchObject([
+      { extensions: { code: 'TOO_MANY_OPERATIONS', limit: 2 } },
+    ]);
+    dialogue.socket.close();
+  });
+
+  it('closes a socket that speaks another protocol, says nothing, or says too much', async () => {
+    await startWith(new Source(), { limits: { webSocket: { connectionInitMs: 50 } } });
+    const other = new TransportDialogue(edge.webSocketUrl, {}, 'graphql-ws');
+    const silent = new TransportDialogue(edge.webSocketUrl);
+    const loud = new TransportDialogue(edge.webSocketUrl);
+    await once(loud.socket, 'open');
+    loud.subscribe('1', 'x'.repeat(70_000));
+
+    expect((await silent.closed).code).toBe(4408);
+    expect((await loud.closed).code).toBe(1009);
+    expect([4406, 1006]).toContain((await other.closed).code);
+  });
+
+  it('opens for pages of its own origin and those allowed, and for no other', async () => {
+    await startWith(new Source(), { config: { CORS_ORIGINS: ['https://app.example'] } });
+    const outcome = async (origin: string) => {
+      const { socket, closed } = new TransportDialogue(edge.webSocketUrl, { origin });
+      const opened = new Promise<boolean>((resolve) => socket.once('open', () => resolve(true)));
+      const hasOpened = await Promise.race([opened, closed.then(() => false)]);
+      socket.terminate();
+      return hasOpened;
+    };
+
+    expect(await outcome(edge.url)).toBe(true);
+    expect(await outcome('https://app.example')).toBe(true);
+    expect(await outcome('https://evil.example')).toBe(false);
+  });
+
+  it('tells its clients to come back when the server stops', async () => {
+    await startWith(new Source());
+    const dialogue = await TransportDialogue.open(edge.webSocketUrl);
+    await edge.close();
+
+    expect(await dialogue.closed).toEqual({ code: 1012, reason: 'Service restart' });
+  });
+});
+
+describe('a subscription over server-sent events', () => {
+  it('brings every event and completes at the final status', async () => {
+    const source = new Source();
+    await startWith(source);
+    source.push({ type: 'SNAPSHOT' });
+    const client = createSseClient({ url: edge.graphqlUrl, retryAttempts: 0 });
+    const types: unknown[] = [];
+    for await (const { data } of client.iterate({ query: WATCH, variables: VARIABLES })) {
+      types.push((data as unknown as { jobProgress: JobProgressEvent }).jobProgress.type);
+      if (types.length === 1) source.push(DONE);
+    }
+
+    expect(types).toEqual(['SNAPSHOT', 'STATUS']);
+  });
+
+  it('is there by GET too, and lets its source go when the client leaves', async () => {
+    const source = new Source();
+    await startWith(source);
+    source.push({ type: 'SNAPSHOT' });
+    const query = new URLSearchParams({ query: WATCH, variables: JSON.stringify(VARIABLES) });
+    const leaving = new AbortController();
+    const response = await fetch(`${edge.graphqlUrl}?${query}`, {
+      headers: { accept: 'text/event-stream' },
+      signal: leaving.signal,
+    });
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    while (!text.includes('SNAPSHOT')) text += (await reader?.read())?.value ?? '';
+    const watchingBefore = source.watching;
+    leaving.abort();
+    await eventually(
+      () => source.watching,
+      (watching) => watching === 0,
+    );
+
+    expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/);
+    expect(text).toContain('event: next');
+    expect(watchingBefore).toBe(1);
+  });
+
+  it('ends without completing when the server stops, so that clients come back', async () => {
+    const source = new Source();
+    await startWith(source);
+    source.push({ type: 'SNAPSHOT' });
+    const response = await fetch(edge.graphqlUrl, {
+      method: 'POST',
+      headers: { accept: 'text/event-stream', 'content-type': 'application/json' },
+      body: JSON.stringify({ query: WATCH, variables: VARIABLES }),
+    });
+    const text = response.text();
+    await eventually(
+      () => source.watching,
+      (watching) => watching === 1,
+    );
+    await edge.close();
+
+    expect(await text).not.toContain('event: complete');
+    expect(source.watching).toBe(0);
+  });
+});
