@@ -152,13 +152,10 @@ async function request<Data>(
   });
   const { data, errors } = (await response.json()) as {
     readonly data?: Data | null;
-    readonly errors?: readonly { readonly message: string }[];
+    readonly errors?: readonly GraphQLFault[];
   };
-  if (!data || errors) {
-    throw new SampleError(
-      `The API refused: ${errors?.map((error) => error.message).join('; ') ?? response.status}`,
-    );
-  }
+  if (!data || errors)
+    throw new SampleError(`The API refused: ${errors?.map(describe).join('; ') ?? response.status}`);
   return data;
 }
 

@@ -82,7 +82,7 @@ describe('npm start', () => {
       const run = start('--once');
 
       expect(await run.exited, run.output()).toBe(0);
-      const [, transcript = ''] = /Transcript:\n([^]*?)\n\n/.exec(run.output()) ?? [];
+      const [, transcript = ''] = /Transcript:\n([\s\S]*?)\n\n/.exec(run.output()) ?? [];
       expect(wordsOf(transcript)).toEqual(wordsOf(expected));
       expect(run.output()).toContain('it knows 76 words');
       expect(run.output()).toMatch(/GraphiQL +http:\/\/127\.0\.0\.1:\d+\/graphql/);

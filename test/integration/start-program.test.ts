@@ -51,7 +51,7 @@ describe('Program', () => {
     );
 
     await expect(started.ready).rejects.toThrow(
-      /did not start \(exit code 3\)[^]*no compiler: cmake not found/,
+      /did not start \(exit code 3\)[\s\S]*no compiler: cmake not found/,
     );
     expect(await started.givenUp).toBeInstanceOf(ProgramError);
   });
