@@ -37,6 +37,7 @@ import { Leadership } from './storage/leadership.ts';
 import { assertSchemaIsCurrent } from './storage/migrate.ts';
 import { createModelStore, createQueueStore } from './storage/queue-store.ts';
 import { sharedSecret } from './storage/secrets.ts';
+import { createTenantStore } from './storage/tenant-store.ts';
 import { PostgresUploadRepository } from './storage/upload-repository.ts';
 
 export interface RunningServer {
@@ -151,6 +152,7 @@ async function openStorage(config: ServerConfig, log: Logger) {
     schedule: createJobSchedule(database),
     queues: createQueueStore(database),
     models: createModelStore(database),
+    tenants: createTenantStore(database),
     linkSecret: await sharedSecret(database, 'links'),
   };
 }
@@ -211,6 +213,7 @@ function createLeader({ config, log, storage, session, edge, live }: Parts, brok
     ...{ session, broker, environment, log },
     retry: retryPolicy(config),
     liveSlots: (queue) => live.registry.slots(queue),
+    isOut: (queue) => live.registry.isOut(queue, config.ENGINE_ABSENT_SECONDS * 1000),
     lastHeardAt: (jobId) => live.hub.lastHeardAt(jobId),
     times: RECONCILER_TIMES,
     sweep: () => sweep(storage, edge.uploads),
@@ -225,7 +228,7 @@ function composeApplication(parts: Parts, broker: Broker, leader: LeaderWork): A
     ...storage,
     ...{ environment, broker },
     retry: retryPolicy(config),
-    policy: { maxAttempts: config.MAX_ATTEMPTS, defaultEngines: ['WHISPER'] },
+    policy: { maxAttempts: config.MAX_ATTEMPTS, defaultEngines: config.DEFAULT_ENGINES },
     claimUpload: async (by, id) => {
       const until = new Date(Date.now() + config.RETENTION_DAYS * DAY_MS);
       const { filename, contentType, sizeBytes, storedSha256 } = await claimUpload(uploads, by, id, until);

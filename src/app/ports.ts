@@ -199,6 +199,11 @@ export interface JobSchedule {
   unpublished(olderThan: Date, limit: number): Promise<readonly AdmittedJob[]>;
   /** Gives jobs that have not started back to the waiting ones; returns the sequences of their orders. */
   withdraw(queue: QueueName): Promise<readonly number[]>;
+  /**
+   * Moves jobs that wait for an engine to the next one of their lists, where they have one; returns the sequences
+   * of orders that are void now.
+   */
+  failOver(queue: QueueName, now: Date): Promise<readonly number[]>;
   /** SCHEDULED and RETRYING jobs whose time has come become QUEUED; returns when the next is due. */
   wakeDue(now: Date): Promise<{ readonly woken: number; readonly nextDueAt: Date | null }>;
   /** Admitted jobs without a fact since `silentSince`. */
@@ -263,6 +268,11 @@ export type StoredQueueStats = Omit<
   QueueStatsView,
   'queue' | 'at' | 'workersOnline' | 'workersBusy' | 'engineAvailable'
 >;
+
+export interface TenantStore {
+  /** Engines of a job that names none; null when the tenant has no wish of its own. */
+  defaultEngines(tenantId: string): Promise<readonly Engine[] | null>;
+}
 
 export interface ModelStore {
   known(): Promise<readonly ModelView[]>;

@@ -17,7 +17,7 @@ import {
   type TranscriptionOptions,
 } from '../domain/vocabulary.ts';
 import type { JobView, ModelView, Principal, SubmitJobInput } from './application.ts';
-import type { Environment, JobReader, JobStore, KeyClaim, ModelStore, NewJob } from './ports.ts';
+import type { Environment, JobReader, JobStore, KeyClaim, ModelStore, NewJob, TenantStore } from './ports.ts';
 import { validate } from './validate.ts';
 
 const MAX_METADATA_BYTES = 4096;
@@ -74,6 +74,7 @@ export interface SubmitJobPorts {
   readonly store: JobStore;
   readonly reader: JobReader;
   readonly models: ModelStore;
+  readonly tenants: TenantStore;
   readonly environment: Environment;
   readonly policy: { readonly maxAttempts: number; readonly defaultEngines: readonly Engine[] };
   /** The stored file, kept from now on. @throws NotFoundError, ValidationError. */
@@ -95,7 +96,8 @@ export async function submitJob(
   raw: SubmitJobInput,
 ): Promise<{ readonly job: JobView; readonly replayed: boolean }> {
   const input = validate(SubmitJob, raw, ['input']);
-  const engines = input.engines ?? ports.policy.defaultEngines;
+  const engines =
+    input.engines ?? (await ports.tenants.defaultEngines(by.tenantId)) ?? ports.policy.defaultEngines;
   const options = optionsOf(input);
   const now = ports.environment.now();
   checkTimes(input, now);

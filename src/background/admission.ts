@@ -17,6 +17,8 @@ export interface AdmissionOptions {
   readonly brokerReady: () => boolean;
   /** Slots of the workers that are up, of a queue. */
   readonly liveSlots: (queue: QueueName) => number;
+  /** True while jobs of the queue had better go to their next engine. */
+  readonly isOut: (queue: QueueName) => boolean;
   readonly environment: Environment;
   readonly log: Logger;
 }
@@ -59,10 +61,17 @@ export class Admission {
   }
 
   async #admit(queue: QueueName): Promise<void> {
-    const { schedule, brokerReady, liveSlots, environment } = this.#options;
+    const { schedule, brokerReady, liveSlots, isOut, environment } = this.#options;
     if (!brokerReady()) return;
+    if (isOut(queue)) await this.#failOver(queue);
     const readyTarget = Math.min(MAX_READY, Math.max(MIN_READY, READY_PER_SLOT * liveSlots(queue)));
     await this.#publish(await schedule.admit({ queue, readyTarget, now: environment.now() }));
+  }
+
+  async #failOver(queue: QueueName): Promise<void> {
+    const { schedule, broker, environment } = this.#options;
+    for (const sequence of await schedule.failOver(queue, environment.now()))
+      await broker.deleteOrder(sequence);
   }
 
   async #publish(jobs: readonly AdmittedJob[]): Promise<void> {

@@ -22,7 +22,7 @@ export class WorkerRegistry {
   readonly #models: ModelStore;
   readonly #log: Logger;
   readonly #now: () => number;
-  /** When the last worker of a queue was heard; since this process began, if never. */
+  /** When the last worker of a queue was heard. */
   readonly #lastHeard = new Map<QueueName, number>();
   readonly #since: number;
   #onArrival: (queue: QueueName) => void = () => undefined;
@@ -34,7 +34,7 @@ export class WorkerRegistry {
     this.#since = now();
   }
 
-  /** Called when a worker appears or offers more slots than before. */
+  /** Called when a worker appears, offers more slots than before, or its engine comes or goes. */
   onArrival(listener: (queue: QueueName) => void): void {
     this.#onArrival = listener;
   }
@@ -45,8 +45,10 @@ export class WorkerRegistry {
     this.#workers.delete(announcement.workerId);
     this.#workers.set(announcement.workerId, { announcement, heardAt: this.#now() });
     if (this.#workers.size > MAX_WORKERS) this.#forgetOldest();
-    if (announcement.engineAvailable) this.#lastHeard.set(queue, this.#now());
-    if (known === undefined || known.announcement.slots < announcement.slots) this.#onArrival(queue);
+    this.#lastHeard.set(queue, this.#now());
+    const isBack = known?.announcement.engineAvailable !== announcement.engineAvailable;
+    if (known === undefined || isBack || known.announcement.slots < announcement.slots)
+      this.#onArrival(queue);
     this.#remember(announcement);
   }
 
@@ -86,8 +88,13 @@ export class WorkerRegistry {
       .reduce((sum, worker) => sum + worker.slots, 0);
   }
 
-  /** For how long no worker of the queue was both alive and able. */
-  absentMs(queue: QueueName): number {
-    return this.#now() - (this.#lastHeard.get(queue) ?? this.#since);
+  /**
+   * Whether jobs of the queue had better go to their next engine: its workers all say that the engine is down
+   * (an open circuit breaker), or none was heard of for `absentMs`.
+   */
+  isOut(queue: QueueName, absentMs: number): boolean {
+    const workers = this.live(queue);
+    if (workers.length > 0) return workers.every((worker) => !worker.engineAvailable);
+    return this.#now() - (this.#lastHeard.get(queue) ?? this.#since) >= absentMs;
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ENGINES } from '../domain/vocabulary.ts';
 
 const Url = z.string().url();
 const Seconds = (fallback: number, max: number) => z.coerce.number().int().min(1).max(max).default(fallback);
@@ -42,6 +43,12 @@ const ServerEnvironment = SharedEnvironment.extend({
   MAX_AUDIO_SECONDS: Seconds(10 * 3600, 7 * 86_400),
   UPLOAD_TTL_SECONDS: Seconds(3600, 86_400),
   ATTEMPT_TIMEOUT_SECONDS: Seconds(6 * 3600, 7 * 86_400),
+  /** Engines of a job that names none, in order. */
+  DEFAULT_ENGINES: List.transform((names) => (names.length === 0 ? ['WHISPER'] : names)).pipe(
+    z.array(z.enum(ENGINES)),
+  ),
+  /** Jobs go to their next engine when no worker of the first was heard of for this long. */
+  ENGINE_ABSENT_SECONDS: Seconds(60, 86_400),
   RETRY_BASE_SECONDS: z.coerce.number().min(0.01).max(3600).default(5),
   RETRY_MAX_SECONDS: z.coerce.number().min(0.01).max(86_400).default(300),
   MAX_ATTEMPTS: z.coerce.number().int().min(1).max(20).default(3),

@@ -1,3 +1,4 @@
+import { mayFailOver } from './engine-capabilities.ts';
 import type {
   CanceledJob,
   CompletedJob,
@@ -8,7 +9,7 @@ import type {
   RetryingJob,
 } from './job.ts';
 import { factsOf } from './job.ts';
-import { mayFailOver, type RetryPolicy, retryDelayMs } from './retry-policy.ts';
+import { type RetryPolicy, retryDelayMs } from './retry-policy.ts';
 import type { Checkpoint } from './transcript.ts';
 import { type Failure, isFinal } from './vocabulary.ts';
 
@@ -155,7 +156,7 @@ function afterFailure(
 ): QueuedJob | RetryingJob | FailedJob | CanceledJob {
   if (job.cancelRequestedAt !== null) return { ...factsOf(job), status: 'CANCELED', finishedAt: now };
 
-  if (mayFailOver(failure) && job.engineIndex + 1 < job.engines.length) {
+  if (mayFailOver(failure.kind) && job.engineIndex + 1 < job.engines.length) {
     // The next engine gets its own attempts: the first one's troubles say nothing about it.
     return {
       ...factsOf(job),

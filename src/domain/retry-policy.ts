@@ -1,4 +1,4 @@
-import type { Failure, FailureKind } from './vocabulary.ts';
+import type { Failure } from './vocabulary.ts';
 
 export interface RetryPolicy {
   readonly baseDelayMs: number;
@@ -8,25 +8,6 @@ export interface RetryPolicy {
 }
 
 export const DEFAULT_MAX_LOST_ATTEMPTS = 3;
-
-/**
- * Kinds whose cause lies with the engine and not with the audio: another engine may do better, and the
- * same one may recover. FETCH may pass too (an overloaded host), but no other engine helps there.
- */
-const ENGINE_SIDE: ReadonlySet<FailureKind> = new Set([
-  'TIMEOUT',
-  'RATE_LIMITED',
-  'ENGINE_UNAVAILABLE',
-  'ENGINE_REJECTED',
-  'WORKER_LOST',
-  'OUT_OF_MEMORY',
-  'INTERNAL',
-]);
-
-/** True when the job's next engine should take over after this failure. */
-export function mayFailOver(failure: Pick<Failure, 'kind'>): boolean {
-  return ENGINE_SIDE.has(failure.kind);
-}
 
 /**
  * The wait before the next attempt: exponential with full jitter, and never shorter than the other

@@ -1,6 +1,7 @@
 import type { AdmittedJob, JobUpdate, StoredJob } from '../app/ports.ts';
 import { engineFor, type Job, type JobFacts } from '../domain/job.ts';
 import {
+  DEFAULT_MODEL,
   type Failure,
   isFinal,
   JOB_PRIORITIES,
@@ -107,7 +108,8 @@ export function toAdmittedJob(row: JobRow): AdmittedJob {
       sizeBytes: row.audioSizeBytes,
       sha256: row.audioSha256,
     },
-    options: optionsOf(row),
+    // The model is one of the first engine's; another engine runs its own default.
+    options: row.engineIndex === 0 ? optionsOf(row) : { ...optionsOf(row), model: DEFAULT_MODEL },
     resume: checkpointOf(row),
     deadline: row.deadline,
   };

@@ -88,6 +88,24 @@ export function createJobSchedule(database: DataSource): JobSchedule {
       return rows.flatMap((row) => (row.sequence === null ? [] : [Number(row.sequence)]));
     },
 
+    async failOver(queue, now) {
+      const [rows]: [{ id: string; queue: QueueName; sequence: string | null }[]] = await database.query(
+        `WITH waiting AS (SELECT id, order_sequence FROM jobs
+            WHERE queue = $1 AND status = 'QUEUED' AND cardinality(engines) > engine_index + 1
+            ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED)
+         UPDATE jobs SET engine_index = engine_index + 1, queue = lower(engines[engine_index + 2]), failures = 0,
+             admitted_at = NULL, order_sequence = NULL, revision = revision + 1, updated_at = $2
+           FROM waiting WHERE jobs.id = waiting.id
+         RETURNING jobs.id, jobs.queue, waiting.order_sequence AS sequence`,
+        [queue, now],
+      );
+      for (const row of rows) await database.query('SELECT pg_notify($1, $2)', [CHANNELS.jobChanged, row.id]);
+      for (const next of new Set(rows.map((row) => row.queue))) {
+        await database.query('SELECT pg_notify($1, $2)', [CHANNELS.jobsWaiting, next]);
+      }
+      return rows.flatMap((row) => (row.sequence === null ? [] : [Number(row.sequence)]));
+    },
+
     wakeDue: (now) => wakeDue(database, now),
 
     async silent(silentSince, limit) {

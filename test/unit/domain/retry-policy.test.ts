@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mayFailOver, retryDelayMs } from '../../../src/domain/retry-policy.ts';
-import { FAILURE_KINDS } from '../../../src/domain/vocabulary.ts';
+import { retryDelayMs } from '../../../src/domain/retry-policy.ts';
 import { POLICY } from '../../support/builders.ts';
 
 describe('retryDelayMs', () => {
@@ -40,16 +39,5 @@ describe('retryDelayMs', () => {
         expect(delayMs).toBeLessThanOrEqual(POLICY.maxDelayMs);
       }),
     );
-  });
-});
-
-describe('mayFailOver', () => {
-  it('lets another engine try what is not the fault of the recording or the order', () => {
-    expect(FAILURE_KINDS.filter((kind) => !mayFailOver({ kind }))).toEqual([
-      'FETCH',
-      'AUDIO',
-      'NO_SPEECH',
-      'UNSUPPORTED',
-    ]);
   });
 });
