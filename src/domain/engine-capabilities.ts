@@ -13,12 +13,13 @@ export interface EngineCapabilities {
 /**
  * The languages of whisper's multilingual models. English-only models know fewer, which the worker
  * that runs one announces.
- * Source: openai/whisper, tokenizer.py (LANGUAGES), with its own names: `jw` for Javanese, `no` for Bokmål.
+ * Source: openai/whisper, tokenizer.py (LANGUAGES), and the tags that the worker translates to them.
  */
 const WHISPER_LANGUAGES = [
-  'af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht',
-  'hu hy id is it ja jw jv ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc',
-  'pa pl ps pt ro ru sa sd si sk sl sn so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo yue zh',
+  'af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fil fo fr gl gu ha haw he hi',
+  'hr ht hu hy id in is it iw ja jv jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my nb',
+  'ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn so sq sr su sv sw ta te tg th tk tl tr tt uk ur',
+  'uz vi yi yo yue zh',
 ].flatMap((line) => line.split(' '));
 
 /**

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createLogger } from '../../src/observability/logger.ts';
 import {
   createDeepgramEngine,
@@ -383,5 +383,26 @@ describe('a worker of Deepgram', () => {
     await expect.poll(() => deepgram.requests[0]?.aborted).toBe(true);
     expect(report.calls).toEqual(['indeterminate true']);
     expect(engine.breakerState).toBe('closed');
+  });
+
+  test('leaves no timer behind, however a call ends', async () => {
+    const started = vi.spyOn(globalThis, 'setTimeout');
+    const cleared = vi.spyOn(globalThis, 'clearTimeout');
+    const engine = await anEngine({}, { answerTimeoutMs: () => 3_600_000 });
+    deepgram.next({ kind: 'stall', at: 'request' }, { kind: 'cut', after: 'request' });
+    const cancel = new AbortController();
+    const canceled = engine.transcribe(aSource(), recordReport(), cancel.signal).catch(() => null);
+    await deepgram.arrived(1);
+    cancel.abort();
+    await canceled;
+
+    await failureFrom(engine.transcribe(aSource(), recordReport(), never));
+    await engine.transcribe(aSource(), recordReport(), never);
+
+    const long = started.mock.results.filter((_, at) => (started.mock.calls[at]?.[1] ?? 0) > 600_000);
+    const ended = cleared.mock.calls.map(([timer]) => timer);
+    expect(long.length).toBe(6);
+    expect(long.every((timer) => ended.includes(timer.value))).toBe(true);
+    vi.restoreAllMocks();
   });
 });

@@ -81,15 +81,20 @@ export class ServiceBreaker {
     this.#pausedUntil = Math.max(this.#pausedUntil, Date.now() + forMs);
   }
 
-  /** @throws CircuitOpenError when refused, the signal's reason when aborted, else what `call` throws. */
+  /**
+   * An abort ends the wait; once it is made, the call itself must end by the signal.
+   * @throws CircuitOpenError when refused, the signal's reason when aborted, else what `call` throws.
+   */
   async run<Result>(call: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
     signal.throwIfAborted();
+    let started = false;
     const result = this.#policy.execute(() => {
       signal.throwIfAborted();
+      started = true;
       return call();
     });
     try {
-      return await withAbort(result, signal);
+      return await withAbort(result, signal, () => started);
     } catch (error) {
       if (!isBrokenCircuitError(error)) throw error;
       throw new CircuitOpenError(Math.max(0, this.#openUntil - Date.now()), { cause: error });
@@ -125,10 +130,16 @@ export class ServiceBreaker {
   }
 }
 
-/** The promise's outcome, or the signal's reason as soon as it aborts. */
-export function withAbort<Result>(promise: Promise<Result>, signal: AbortSignal): Promise<Result> {
+/** The promise's outcome, or the signal's reason when it aborts before the work has started. */
+export function withAbort<Result>(
+  promise: Promise<Result>,
+  signal: AbortSignal,
+  hasStarted: () => boolean,
+): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
+    const onAbort = () => {
+      if (!hasStarted()) reject(signal.reason);
+    };
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));

@@ -6,6 +6,8 @@ import { failureOf, tooSlow, unreachable, unreadableAnswer } from './deepgram-fa
 import type { ListenQuery } from './deepgram-request.ts';
 import { ListenAnswer } from './deepgram-response.ts';
 
+type Media = DeepgramClient['listen']['v1']['media'];
+
 /** A URL for Deepgram to fetch, or the recording itself. */
 export type ListenInput =
   | { readonly url: string }
@@ -25,20 +27,13 @@ const NEVER_SECONDS = 2 ** 31 / 1000 - 1;
  * the five minutes after which Node's fetch gives up.
  */
 export class ListenClient {
-  readonly #agent: Agent;
-  readonly #client: DeepgramClient;
+  readonly #apiKey: string;
+  readonly #baseUrl: string | undefined;
+  readonly #agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
 
   constructor(options: { readonly apiKey: string; readonly baseUrl: string | undefined }) {
-    this.#agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
-    const dispatcher = this.#agent;
-    this.#client = new DeepgramClient({
-      apiKey: options.apiKey,
-      maxRetries: 0,
-      timeoutInSeconds: NEVER_SECONDS,
-      // undici's own fetch, since the one in Node 20 belongs to an older undici than the agent.
-      fetch: ((input: string, init: object) => undiciFetch(input, { ...init, dispatcher })) as typeof fetch,
-      ...(options.baseUrl === undefined ? {} : { baseUrl: options.baseUrl }),
-    });
+    this.#apiKey = options.apiKey;
+    this.#baseUrl = options.baseUrl;
   }
 
   /**
@@ -53,13 +48,18 @@ export class ListenClient {
     const timeout = new AbortController();
     const timer = setTimeout(() => timeout.abort(), options.timeoutMs);
     const abortSignal = AbortSignal.any([options.signal, timeout.signal]);
+    let broken: unknown = null;
+    const media = this.#media((error) => {
+      broken = error;
+    });
     try {
-      const { data, rawResponse } = await this.#send(input, query, abortSignal);
+      const { data, rawResponse } = await send(media, input, query, abortSignal);
       return readReply(data, rawResponse.headers.get('dg-request-id'));
     } catch (error) {
       options.signal.throwIfAborted();
-      if (timeout.signal.aborted) throw new EngineError(tooSlow(options.timeoutMs), { cause: error });
-      throw toEngineError(error);
+      const cause = broken ?? error;
+      if (timeout.signal.aborted) throw new EngineError(tooSlow(options.timeoutMs), { cause });
+      throw toEngineError(cause);
     } finally {
       clearTimeout(timer);
       if ('stream' in input) input.stream.destroy();
@@ -70,19 +70,39 @@ export class ListenClient {
     await this.#agent.destroy();
   }
 
-  #send(input: ListenInput, query: ListenQuery, abortSignal: AbortSignal) {
-    const media = this.#client.listen.v1.media;
-    const requestOptions = { maxRetries: 0, abortSignal };
-    if ('url' in input) {
-      return media.transcribeUrl({ ...query, url: input.url }, requestOptions).withRawResponse();
-    }
-    const upload = {
-      data: input.stream,
-      contentType: input.contentType,
-      ...(input.sizeBytes === null ? {} : { contentLength: input.sizeBytes }),
-    };
-    return media.transcribeFile(upload, query, requestOptions).withRawResponse();
+  /**
+   * A client for one call. Its fetch never rejects: the SDK would leave its timer behind, which holds
+   * the process for weeks. @param onBroken Told instead.
+   */
+  #media(onBroken: (error: unknown) => void): Media {
+    const dispatcher = this.#agent;
+    const client = new DeepgramClient({
+      apiKey: this.#apiKey,
+      maxRetries: 0,
+      timeoutInSeconds: NEVER_SECONDS,
+      // undici's own fetch, since the one in Node 20 belongs to an older undici than the agent.
+      fetch: ((input: string, init: object) =>
+        undiciFetch(input, { ...init, dispatcher }).catch((error: unknown) => {
+          onBroken(error);
+          return new Response(null, { status: 503 });
+        })) as typeof fetch,
+      ...(this.#baseUrl === undefined ? {} : { baseUrl: this.#baseUrl }),
+    });
+    return client.listen.v1.media;
   }
+}
+
+function send(media: Media, input: ListenInput, query: ListenQuery, abortSignal: AbortSignal) {
+  const requestOptions = { maxRetries: 0, abortSignal };
+  if ('url' in input) {
+    return media.transcribeUrl({ ...query, url: input.url }, requestOptions).withRawResponse();
+  }
+  const upload = {
+    data: input.stream,
+    contentType: input.contentType,
+    ...(input.sizeBytes === null ? {} : { contentLength: input.sizeBytes }),
+  };
+  return media.transcribeFile(upload, query, requestOptions).withRawResponse();
 }
 
 function readReply(data: unknown, requestId: string | null): ListenReply {

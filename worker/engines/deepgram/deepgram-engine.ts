@@ -128,11 +128,13 @@ export class DeepgramEngine implements SourceEngine {
 
   /** Within the key's concurrency and the breaker's leave; an abort ends the wait for either. */
   async #guarded(call: () => Promise<ListenReply>, signal: AbortSignal): Promise<ListenReply> {
+    let hasSlot = false;
+    const inSlot = () => {
+      hasSlot = true;
+      return this.#breaker.run(call, signal);
+    };
     try {
-      return await withAbort(
-        this.#slots.execute(() => this.#breaker.run(call, signal)),
-        signal,
-      );
+      return await withAbort(this.#slots.execute(inSlot), signal, () => hasSlot);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof CircuitOpenError) {
