@@ -53,7 +53,9 @@ export async function transcribeSample(
     const job = submitJob?.job;
     if (job === undefined)
       throw new SampleError(`The job was refused: ${submitJob?.message ?? 'no reason given'}`);
-    return await watch(serverUrl, job.id, view, signal);
+    const text = await watch(serverUrl, job.id, view, signal);
+    const ran = await request<ModelResult>(serverUrl, MODEL, { id: job.id }, signal);
+    return { jobId: job.id, model: ran.job?.attempts.at(-1)?.model ?? 'unknown', text };
   } catch (error) {
     if (error instanceof SampleError) throw error;
     throw new SampleError(`The sample did not get through: ${reasonOf(error)}`, { cause: error });
@@ -73,6 +75,10 @@ function reasonOf(error: unknown): string {
 interface SubmitResult {
   readonly job?: { readonly id: string };
   readonly message?: string;
+}
+
+interface ModelResult {
+  readonly job: { readonly attempts: readonly { readonly model: string }[] } | null;
 }
 
 interface UploadResult {
@@ -98,12 +104,14 @@ const SUBMIT = `mutation SubmitSample($uploadId: ID!) {
   }
 }`;
 
+/** The job says what was asked for, the attempt what ran. */
+const MODEL = `query SampleModel($id: ID!) { job(id: $id) { attempts { model } } }`;
+
 const WATCH = `subscription WatchSample($id: ID!) {
   jobProgress(id: $id) {
     newSegments { index startMs endMs text }
     job {
       status
-      options { model }
       progress { stage fraction processedSeconds totalSeconds }
       failure { code message }
     }
@@ -173,7 +181,6 @@ interface ProgressEvent {
     readonly newSegments: readonly SampleSegment[];
     readonly job: {
       readonly status: string;
-      readonly options: { readonly model: string };
       readonly progress: SampleProgress;
       readonly failure: { readonly code: string; readonly message: string } | null;
     };
@@ -185,7 +192,7 @@ async function watch(
   jobId: string,
   view: SampleView,
   signal: AbortSignal,
-): Promise<SampleResult> {
+): Promise<string> {
   const url = new URL('/graphql', serverUrl.replace(/^http/, 'ws')).href;
   const client = createClient({ url, webSocketImpl: WebSocket, retryAttempts: 10 });
   const limit = AbortSignal.any([signal, AbortSignal.timeout(JOB_TIMEOUT_MS)]);
@@ -208,8 +215,7 @@ async function watch(
       if (job.status !== 'COMPLETED') {
         throw new SampleError(`The job ended as ${job.status}: ${job.failure?.message ?? 'no reason given'}`);
       }
-      const text = [...segments.values()].map((segment) => segment.text.trim()).join('\n');
-      return { jobId, model: job.options.model, text };
+      return [...segments.values()].map((segment) => segment.text.trim()).join(' ');
     }
   } finally {
     limit.removeEventListener('abort', stop);

@@ -23,12 +23,12 @@ export class Terminal implements SampleView {
       this.say(`  ${text}`);
       return;
     }
-    this.#stream.write(`\r\x1b[2K  ${text.slice(0, this.#stream.columns - 3)}`);
+    this.#stream.write(`\r\x1b[2K  ${text.slice(0, (this.#stream.columns || 80) - 3)}`);
     this.#statusShown = true;
   }
 
   progress({ stage, fraction, processedSeconds, totalSeconds }: SampleProgress): void {
-    const doing = (stage ?? 'waiting').toLowerCase();
+    const doing = fraction === 1 ? 'done' : (stage ?? 'waiting').toLowerCase();
     if (!this.#stream.isTTY) {
       const tenth = Math.floor(fraction * 10);
       if (tenth > this.#tenth) this.say(`  ${String(tenth * 10).padStart(3)} %  ${doing}`);
@@ -37,7 +37,7 @@ export class Terminal implements SampleView {
     }
     this.#clearStatus();
     this.#bars ??= new MultiBar({
-      format: '  {bar} {percentage} %  {processed} of {duration} s  {doing}',
+      format: '  {bar} {percentage} %  {processed} of {audio} s  {doing}',
       stream: this.#stream,
       barCompleteChar: '█',
       barIncompleteChar: '░',
@@ -47,7 +47,7 @@ export class Terminal implements SampleView {
     this.#bar ??= this.#bars.create(BAR_STEPS, 0, {});
     this.#bar.update(Math.round(fraction * BAR_STEPS), {
       processed: processedSeconds.toFixed(1),
-      duration: totalSeconds === null ? '?' : totalSeconds.toFixed(1),
+      audio: totalSeconds === null ? '?' : totalSeconds.toFixed(1),
       doing,
     });
   }

@@ -65,7 +65,7 @@ async function run(): Promise<void> {
   failure.catch(() => undefined);
   const url = String((await Promise.race([server.ready, failure])).url);
   terminal.say(
-    `  GraphiQL   ${url}/graphql\n  API        ${url}/graphql\n  logs       ${relative('.', logs)}\n`,
+    `  GraphiQL   ${url}/graphql\n  API        ${url}/graphql\n  logs       ${pathFromHere(logs)}\n`,
   );
   try {
     const ready: Ready = await Promise.race([worker.ready, failure]);
@@ -144,10 +144,10 @@ async function choosePort(config: ServerConfig): Promise<number> {
 }
 
 async function showSample(url: string): Promise<void> {
-  terminal.say(`Transcribing the sample ${relative('.', SAMPLE)}:`);
+  terminal.say(`Transcribing the sample ${pathFromHere(SAMPLE)}:`);
   const { model, text } = await transcribeSample(url, SAMPLE, terminal, shutdown.signal);
   terminal.endProgress();
-  terminal.say(`\nTranscript:\n${text}`);
+  terminal.say(`\nTranscript:\n${wrap(text)}`);
   if (!model.startsWith('demo-')) return;
   terminal.say(
     `\nThis was the demo model (${model}): it knows 76 words and can't transcribe your recordings.\n` +
@@ -171,6 +171,15 @@ function describe(error: unknown): string {
   if (isExpected(error) || !(error instanceof Error))
     return error instanceof Error ? error.message : String(error);
   return error.stack ?? error.message;
+}
+
+function pathFromHere(path: string): string {
+  const shorter = relative('.', path);
+  return shorter.startsWith('..') ? path : shorter;
+}
+
+function wrap(text: string): string {
+  return text.replaceAll(/(.{1,96})(?:\s+|$)/g, '  $1\n').trimEnd();
 }
 
 /** Without the password. */
