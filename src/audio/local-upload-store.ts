@@ -111,7 +111,8 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-function asUploadError(error: unknown, signal: AbortSignal): unknown {
+/** What the system says, in words of the product. */
+export function asUploadError(error: unknown, signal: AbortSignal): unknown {
   if (error instanceof UploadError) return error;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ENOSPC' || code === 'EDQUOT') {

@@ -38,7 +38,7 @@ describe('the limits of an operation', () => {
     const deep = await post(
       edge,
       `mutation { submitJob(input: { audio: { url: "https://a.example" } }) {
-        ... on SubmitJobPayload { query { jobs { edges { node { ${deeper} } } } } } }`,
+        ... on SubmitJobPayload { query { jobs { edges { node { ${deeper} } } } } } } }`,
     );
 
     expect(fine.errors).toEqual([]);

@@ -1,0 +1,115 @@
+import { expect, it } from 'vitest';
+import type { UploadRecord, UploadRepository } from '../../src/app/upload-ports.ts';
+import { later, NOON } from './builders.ts';
+
+let made = 0;
+function anUpload(change: Partial<UploadRecord> = {}): UploadRecord {
+  made += 1;
+  return {
+    id: `upl_${String(made).padStart(32, '0')}`,
+    tenantId: 'ten_default',
+    filename: 'talk.mp3',
+    contentType: 'audio/mpeg',
+    sizeBytes: 5 * 1024 ** 3,
+    sha256: null,
+    status: 'PENDING',
+    storedSha256: null,
+    idempotencyKey: null,
+    createdAt: NOON,
+    expiresAt: later(60_000),
+    receivingSince: null,
+    storedAt: null,
+    ...change,
+  };
+}
+
+/** What every `UploadRepository` owes. */
+export function describeUploadRepository(create: () => Promise<UploadRepository>): void {
+  const stored = { sha256: 'ab'.repeat(32), at: later(1000), expiresAt: later(90_000) };
+
+  it('gives back what was put in, sizes above 2^32 included', async () => {
+    const repository = await create();
+    const upload = anUpload({ sha256: 'cd'.repeat(32), idempotencyKey: 'key-12345' });
+
+    expect(await repository.insert(upload)).toEqual(upload);
+    expect(await repository.find(upload.id)).toEqual(upload);
+    expect(await repository.find('upl_none')).toBeNull();
+  });
+
+  it('gives back the first upload of an idempotency key, to its own tenant only', async () => {
+    const repository = await create();
+    const first = anUpload({ idempotencyKey: 'key-again' });
+    const other = anUpload({ idempotencyKey: 'key-again', tenantId: 'ten_other' });
+    await repository.insert(first);
+
+    expect(await repository.insert(anUpload({ idempotencyKey: 'key-again' }))).toEqual(first);
+    expect(await repository.insert(other)).toEqual(other);
+  });
+
+  it('lets one receiver begin, and another when the first is gone', async () => {
+    const repository = await create();
+    const { id } = await repository.insert(anUpload());
+
+    expect(await repository.beginReceiving(id, later(0), later(-100))).toBe(true);
+    expect(await repository.beginReceiving(id, later(10), later(-90))).toBe(false);
+    await repository.touchReceiving(id, later(50));
+    expect(await repository.beginReceiving(id, later(110), later(10))).toBe(false);
+    expect(await repository.beginReceiving(id, later(200), later(100))).toBe(true);
+  });
+
+  it('stores once, after which nobody begins again', async () => {
+    const repository = await create();
+    const { id } = await repository.insert(anUpload());
+    await repository.beginReceiving(id, NOON, NOON);
+    await repository.finish(id, stored);
+
+    expect(await repository.find(id)).toMatchObject({
+      status: 'STORED',
+      storedSha256: stored.sha256,
+      storedAt: stored.at,
+      expiresAt: stored.expiresAt,
+      receivingSince: null,
+    });
+    expect(await repository.beginReceiving(id, later(1), later(1))).toBe(false);
+  });
+
+  it('can be sent again after a receiver gave up', async () => {
+    const repository = await create();
+    const { id } = await repository.insert(anUpload());
+    await repository.beginReceiving(id, NOON, NOON);
+    await repository.abandon(id);
+
+    expect(await repository.beginReceiving(id, later(1), NOON)).toBe(true);
+  });
+
+  it('keeps what is stored and not expired, for its own tenant', async () => {
+    const repository = await create();
+    const { id } = await repository.insert(anUpload());
+    const until = later(10_000_000);
+
+    expect(await repository.keepUntil('ten_default', id, until, NOON)).toBe(false);
+    await repository.beginReceiving(id, NOON, NOON);
+    await repository.finish(id, stored);
+    expect(await repository.keepUntil('ten_other', id, until, NOON)).toBe(false);
+    expect(await repository.keepUntil('ten_default', id, until, stored.expiresAt)).toBe(false);
+    expect(await repository.keepUntil('ten_default', id, until, NOON)).toBe(true);
+    expect((await repository.find(id))?.expiresAt).toEqual(until);
+  });
+
+  it('deletes what expired, but not what is being sent', async () => {
+    const repository = await create();
+    const [expired, sending, fresh] = [
+      anUpload({ expiresAt: later(-1) }),
+      anUpload({ expiresAt: later(-1) }),
+      anUpload(),
+    ];
+    for (const upload of [expired, sending, fresh]) await repository.insert(upload);
+    await repository.beginReceiving(sending.id, NOON, NOON);
+
+    expect(await repository.deleteExpired(NOON, later(-1000), 10)).toEqual([expired.id]);
+    expect(await repository.deleteExpired(NOON, later(1000), 10)).toEqual([sending.id]);
+    expect(await repository.find(fresh.id)).not.toBeNull();
+    await repository.delete(fresh.id);
+    expect(await repository.find(fresh.id)).toBeNull();
+  });
+}

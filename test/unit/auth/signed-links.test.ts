@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import type { ExportRequest } from '../../../src/app/application.ts';
+import { parseExportUrl, SignedLinks } from '../../../src/auth/signed-links.ts';
+import { JOB_ID, later, NOON } from '../../support/builders.ts';
+
+const REQUEST: ExportRequest = {
+  format: 'SRT',
+  options: { maxCharsPerLine: 50, maxLines: 3, includeSpeakers: true, highlightWords: false },
+};
+
+function linksAt(now: Date, secret = 'secret'): SignedLinks {
+  return new SignedLinks({ secret, baseUrl: () => 'https://api.example/base/', now: () => now });
+}
+
+describe('signed links', () => {
+  const url = new URL(linksAt(NOON).signedExportUrl(JOB_ID, REQUEST, later(10_000)));
+
+  it('are good for their method until they expire', () => {
+    expect(linksAt(later(9000)).check('GET', url)).toBe('VALID');
+    expect(linksAt(later(9000)).check('HEAD', url)).toBe('VALID');
+    expect(linksAt(later(9000)).check('PUT', url)).toBe('INVALID');
+    expect(linksAt(later(11_000)).check('GET', url)).toBe('EXPIRED');
+  });
+
+  it.each([
+    [
+      'path',
+      (copy: URL) => {
+        copy.pathname += 'x';
+      },
+    ],
+    ['time', (copy: URL) => copy.searchParams.set('expires', '9999999999')],
+    ['parameter', (copy: URL) => copy.searchParams.set('lines', '5')],
+    ['further parameter', (copy: URL) => copy.searchParams.append('lines', '5')],
+    ['signature', (copy: URL) => copy.searchParams.set('signature', 'AAAA')],
+    ['missing signature', (copy: URL) => copy.searchParams.delete('signature')],
+  ])('are not good with another %s', (_part, change) => {
+    const copy = new URL(url);
+    change(copy);
+
+    expect(linksAt(NOON).check('GET', copy)).toBe('INVALID');
+  });
+
+  it('are not good for another secret', () => {
+    expect(linksAt(NOON, 'other').check('GET', url)).toBe('INVALID');
+  });
+
+  it('stay good when a proxy sorts their parameters', () => {
+    const copy = new URL(url);
+    copy.searchParams.sort();
+
+    expect(linksAt(NOON).check('GET', copy)).toBe('VALID');
+  });
+
+  it('carry an export request there and back', () => {
+    const local = new URL(url.href.replace('/base', ''));
+
+    expect(parseExportUrl(local)).toEqual({ jobId: JOB_ID, request: REQUEST });
+    expect(parseExportUrl(new URL('https://api.example/exports/job_1.exe'))).toBeNull();
+  });
+});
