@@ -1,0 +1,144 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OffsetConflictError } from '../../../src/app/ports.ts';
+import { ValidationError } from '../../../src/domain/errors.ts';
+import { endWaiting } from '../../../src/domain/job-transitions.ts';
+import { aNewJob, DAY_MS, openTestStorage, TENANT, type TestStorage } from '../../support/storage.ts';
+
+let storage: TestStorage;
+beforeAll(async () => {
+  storage = await openTestStorage();
+});
+afterAll(() => storage.close());
+
+const claim = (change: {
+  readonly key: string;
+  readonly jobId: string;
+  readonly inputHash?: string;
+  readonly now?: Date;
+}) =>
+  storage.store.transaction((jobs) =>
+    jobs.claimKey({
+      tenantId: TENANT,
+      operation: 'submitJob',
+      inputHash: 'hash',
+      now: new Date(),
+      ...change,
+    }),
+  );
+
+describe('an idempotency key', () => {
+  it('belongs to the first that claims it', async () => {
+    const jobId = await storage.insert();
+
+    expect(await claim({ key: 'first-come', jobId })).toEqual({ claimed: true });
+    expect(await claim({ key: 'first-come', jobId: 'job_other' })).toMatchObject({
+      claimed: false,
+      jobId,
+      sameInput: true,
+    });
+    expect(await claim({ key: 'first-come', jobId: 'job_other', inputHash: 'another' })).toMatchObject({
+      sameInput: false,
+    });
+  });
+
+  it('makes a concurrent claim wait for the first to end', async () => {
+    const job = aNewJob();
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let claimed = () => {};
+    const first = new Promise<void>((resolve) => {
+      claimed = resolve;
+    });
+    const winner = storage.store.transaction(async (jobs) => {
+      const result = await jobs.claimKey({
+        ...{ tenantId: TENANT, operation: 'submitJob', key: 'concurrent', inputHash: 'hash', jobId: job.id },
+        now: new Date(),
+      });
+      await jobs.insert(job);
+      claimed();
+      await held;
+      return result;
+    });
+    await first;
+    const loser = claim({ key: 'concurrent', jobId: 'job_late' });
+    release();
+
+    expect(await winner).toEqual({ claimed: true });
+    expect(await loser).toMatchObject({ claimed: false, jobId: job.id });
+  });
+
+  it('is free again after a day, and when its job is gone', async () => {
+    const jobId = await storage.insert();
+    await claim({ key: 'yesterday', jobId, now: new Date(Date.now() - DAY_MS - 1000) });
+    expect(await claim({ key: 'yesterday', jobId })).toEqual({ claimed: true });
+
+    const gone = await storage.insert();
+    await claim({ key: 'of-a-deleted', jobId: gone });
+    await storage.store.transaction((jobs) => jobs.delete([gone]));
+    expect(await claim({ key: 'of-a-deleted', jobId })).toEqual({ claimed: true });
+  });
+});
+
+describe('a job', () => {
+  it('is refused an external id that another of the tenant has', async () => {
+    await storage.insert({ externalId: 'mine' });
+
+    await expect(storage.insert({ externalId: 'mine' })).rejects.toThrow(ValidationError);
+  });
+
+  it('gets a new revision with each change', async () => {
+    const id = await storage.insert();
+    const at = new Date();
+    await storage.store.transaction(async (jobs) => {
+      const stored = (await jobs.lock([id])).get(id);
+      if (stored === undefined) throw new Error('not there');
+      await jobs.requestCancel(id, at, 'because');
+      await jobs.apply([
+        { job: endWaiting({ ...stored.job, cancelRequestedAt: at }, { failure: null }, at), at },
+      ]);
+    });
+
+    const [row] = await storage.database.query(
+      'SELECT status, revision, cancel_reason, expires_at FROM jobs WHERE id = $1',
+      [id],
+    );
+    expect(row).toMatchObject({ status: 'CANCELED', revision: 3, cancel_reason: 'because' });
+    expect(row.expires_at.getTime()).toBe(at.getTime() + 30 * DAY_MS);
+  });
+
+  it('is announced after the commit, and not when the transaction fails', async () => {
+    const heard: string[] = [];
+    const listener = new pg.Client({ connectionString: storage.url });
+    await listener.connect();
+    listener.on('notification', ({ payload }) => heard.push(payload ?? ''));
+    await listener.query('LISTEN job_changed');
+
+    const failed = aNewJob();
+    const attempt = storage.store.transaction(async (jobs) => {
+      await jobs.insert(failed);
+      throw new Error('changed my mind');
+    });
+    await expect(attempt).rejects.toThrow('changed my mind');
+    const id = await storage.insert();
+    await expect.poll(() => heard).toContain(id);
+    await listener.end();
+
+    expect(heard).not.toContain(failed.id);
+  });
+});
+
+describe('the projector offset', () => {
+  it('is moved by one projector only', async () => {
+    const at = (sequence: number) => ({ epoch: 'e1', sequence, messageId: null });
+    const move = (from: number | null, to: number) =>
+      storage.store.transaction((jobs) => jobs.moveOffset(from === null ? null : at(from), at(to)));
+
+    await move(null, 5);
+    await move(5, 9);
+    await expect(move(5, 7)).rejects.toThrow(OffsetConflictError);
+    await expect(move(null, 1)).rejects.toThrow(OffsetConflictError);
+  });
+});
