@@ -1,13 +1,16 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { createLogger } from '../../src/observability/logger.ts';
-import type { WavEngine, WavPiece } from '../../worker/engines/engine.ts';
-import { DEFAULT_OPTIONS } from '../support/engine-probe.ts';
+import type { WavPiece } from '../../worker/engines/engine.ts';
+import { loadEngine } from '../../worker/load-engine.ts';
+import { aWorkerConfig, DEFAULT_OPTIONS } from '../support/engine-probe.ts';
 import { describeEngine } from './engine-suite.ts';
 
+const log = createLogger('test', 'silent');
+const { signal } = new AbortController();
 const recognizer = fileURLToPath(new URL('../support/line-recognizer.mjs', import.meta.url));
 
 /** The example of docs/engines.md, as a reader would save it. */
@@ -22,9 +25,6 @@ async function saveExample(directory: string): Promise<{ readonly path: string; 
 describeEngine('of docs/engines.md', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'outside-engine-'));
   const { path } = await saveExample(directory);
-  const module = (await import(pathToFileURL(path).href)) as {
-    createEngine(context: object): Promise<WavEngine>;
-  };
   const env = { RECOGNIZER: `${process.execPath} ${recognizer}` };
   const piece = async (name: string, content: string | null): Promise<WavPiece> => {
     const wav = join(directory, name);
@@ -36,7 +36,7 @@ describeEngine('of docs/engines.md', async () => {
   const long = await piece('long.wav', 'he?lo');
   const missing = await piece('missing.wav', null);
   return {
-    engine: await module.createEngine({ env, log: createLogger('test', 'silent') }),
+    engine: await loadEngine(path, { config: aWorkerConfig(), env, log, onStatus: () => {}, signal }),
     speech: () => speech,
     speechDurationMs: 500,
     knowsWords: false,
