@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { toId } from '../src/domain/ids.ts';
 import { queueOf } from '../src/domain/vocabulary.ts';
@@ -122,6 +123,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       await idle;
       announcer.stop();
       await engine.close();
+      await rm(context.workDirectory, { recursive: true, force: true });
       log.info('worker stopped');
     },
   };

@@ -8,6 +8,7 @@ export const JETSTREAM_ERRORS = {
   consumerNotFound: 10014,
   messageNotFound: 10037,
   sequenceNotFound: 10043,
+  streamUpdateRefused: 10052,
   messageDeleteFailed: 10057,
   streamNotFound: 10059,
   wrongLastSequence: 10071,

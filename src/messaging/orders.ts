@@ -24,16 +24,32 @@ export async function publishOrder(
 
 /** False when the order is gone already. */
 export async function deleteOrder(nc: NatsConnection, sequence: number): Promise<boolean> {
+  const stored = await readStored(nc, STREAMS.jobs, { seq: sequence });
+  if (stored === null) return false;
   const { messageNotFound, sequenceNotFound, messageDeleteFailed } = JETSTREAM_ERRORS;
   try {
     await requestJetStream(nc, `STREAM.MSG.DELETE.${STREAMS.jobs}`, { seq: sequence, no_erase: true });
-    return true;
   } catch (error) {
     if (isJetStreamError(error, messageNotFound, sequenceNotFound)) return false;
     // Some servers answer a missing message with this general code.
     const general = isJetStreamError(error, messageDeleteFailed);
     if (general && (await readStored(nc, STREAMS.jobs, { seq: sequence })) === null) return false;
     throw error;
+  }
+  await recountLane(nc, stored.subject);
+  return true;
+}
+
+/**
+ * nats-server 2.9 goes on counting a deleted order as pending, and then parks the next no-wait pull without an
+ * answer. Asking for the lane's state makes it count anew.
+ */
+async function recountLane(nc: NatsConnection, subject: string): Promise<void> {
+  const [priority, queue] = subject.split('.').toReversed();
+  try {
+    await requestJetStream(nc, `CONSUMER.INFO.${STREAMS.jobs}.lane_${queue}_${priority}`, {});
+  } catch (error) {
+    if (!isJetStreamError(error, JETSTREAM_ERRORS.consumerNotFound)) throw error;
   }
 }
 

@@ -35,7 +35,7 @@ export async function pullOrder(
   nc: NatsConnection,
   queue: QueueName,
   priority: JobPriority,
-  timeoutMs = 2_000,
+  timeoutMs = 1_000,
 ): Promise<Delivery | null> {
   const lane = laneConsumer(queue, priority);
   const subject = `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.jobs}.${lane}`;

@@ -132,7 +132,10 @@ async function ensureStream(
     if (differencesOf(asked, info.config).length === 0) return info;
     const { name, retention, storage, ...changeable } = asked;
     if (retention !== info.config.retention || storage !== info.config.storage) return info;
-    return await manager.streams.update(name, changeable);
+    return await manager.streams.update(name, changeable).catch((error: unknown) => {
+      if (isJetStreamError(error, JETSTREAM_ERRORS.streamUpdateRefused)) return info;
+      throw error;
+    });
   } catch (error) {
     if (!isJetStreamError(error, JETSTREAM_ERRORS.streamNotFound)) throw error;
     return manager.streams.add(asked);
