@@ -55,6 +55,21 @@ test('kills a program and those it started, and tells no line after', async () =
   await expect.poll(() => isRunning(pids[0] ?? 0), { timeout: 5000 }).toBe(false);
 });
 
+test('ends the program when a listener throws, with what it threw', async () => {
+  const fault = new Error('the listener is at fault');
+  const call = runChild(
+    'sh',
+    ['-c', 'echo one; exec sleep 60'],
+    {
+      onLine: () => {
+        throw fault;
+      },
+    },
+    never,
+  );
+  await expect(call).rejects.toBe(fault);
+});
+
 test.runIf(onLinux)('bounds the memory of a program', async () => {
   const lines: string[] = [];
   const limits = { memoryBytes: 512 * 1024 ** 2, cpuSeconds: 10, fileBytes: 1024 ** 2 };

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { findExecutable } from './find-executable.ts';
 
@@ -35,7 +35,7 @@ export interface ChildExit {
 /**
  * Runs a program to its end, however it ends. On Linux it dies with this process, even when that is killed.
  * Aborting kills it with SIGKILL and rejects with the signal's reason once it is gone; no line is told after.
- * @throws The error of `spawn`, such as ENOENT.
+ * @throws The error of `spawn`, such as ENOENT; what a listener threw, which ends the program too.
  */
 export async function runChild(
   command: string,
@@ -52,8 +52,20 @@ export async function runChild(
     windowsHide: true,
     detached: options.group ?? false,
   });
+  const kill = () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (options.group === true && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    else child.kill('SIGKILL');
+  };
+  let listenerFailure: { readonly error: unknown } | null = null;
   const tell = (listener: ((line: string) => void) | undefined) => (line: string) => {
-    if (!signal.aborted) listener?.(line);
+    if (signal.aborted || listenerFailure !== null) return;
+    try {
+      listener?.(line);
+    } catch (error) {
+      listenerFailure = { error };
+      kill();
+    }
   };
   let errorHead = '';
   let errorTail = '';
@@ -64,17 +76,13 @@ export async function runChild(
       errorTail = `${errorTail}${line}\n`.slice(-TAIL_CHARS);
     })
     .on('line', tell(options.onErrorLine));
-  const kill = () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    if (options.group === true && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-    else child.kill('SIGKILL');
-  };
   signal.addEventListener('abort', kill, { once: true });
   try {
     return await new Promise<ChildExit>((resolve, reject) => {
       child.once('error', reject);
       child.once('close', (code, deathSignal) => {
         if (signal.aborted) reject(signal.reason);
+        else if (listenerFailure !== null) reject(listenerFailure.error);
         else resolve({ code, signal: deathSignal, errorHead, errorTail });
       });
     });
@@ -84,18 +92,42 @@ export async function runChild(
 }
 
 async function wrapping(limits: ChildLimits | undefined): Promise<string[]> {
-  const [setpriv, prlimit] = await Promise.all([findExecutable('setpriv'), findExecutable('prlimit')]);
+  wrappers = wrappers ?? findWrappers();
+  const { setpriv, prlimit } = await wrappers;
   const parts: string[] = [];
-  if (setpriv !== null) parts.push(setpriv, '--pdeathsig', 'KILL', '--');
+  if (setpriv !== null) parts.push(setpriv, ...DIE_WITH_PARENT, '--');
   if (prlimit !== null && limits !== undefined) {
+    const { memoryBytes, cpuSeconds, fileBytes } = limits;
     parts.push(
       prlimit,
-      `--as=${limits.memoryBytes}`,
-      `--cpu=${limits.cpuSeconds}`,
-      `--fsize=${limits.fileBytes}`,
+      `--as=${memoryBytes}`,
+      `--cpu=${cpuSeconds}`,
+      `--fsize=${fileBytes}`,
       '--core=0',
       '--',
     );
   }
   return parts;
+}
+
+const DIE_WITH_PARENT = ['--pdeathsig', 'KILL'];
+let wrappers: Promise<{ readonly setpriv: string | null; readonly prlimit: string | null }> | null = null;
+
+/** Looked for once, and tried: busybox has a `setpriv` that lacks the option. */
+async function findWrappers() {
+  const [setpriv, prlimit] = await Promise.all([
+    findWorking('setpriv', DIE_WITH_PARENT),
+    findWorking('prlimit', ['--core=0']),
+  ]);
+  return { setpriv, prlimit };
+}
+
+async function findWorking(name: string, args: readonly string[]): Promise<string | null> {
+  const path = await findExecutable(name);
+  if (path === null) return null;
+  return new Promise((resolve) => {
+    execFile(path, [...args, '--', 'true'], { timeout: 5000 }, (error) =>
+      resolve(error === null ? path : null),
+    );
+  });
 }
