@@ -1,0 +1,165 @@
+import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { decode } from '../../src/contract/codec.ts';
+import { type Order, ProgressTick, WorkerAnnouncement } from '../../src/contract/messages.ts';
+import { announcementSubject, liveProgressSubject } from '../../src/contract/subjects.ts';
+import { ensureLanes } from '../../src/messaging/streams.ts';
+import { createDeepgramEngine, type DeepgramTuning } from '../../worker/engines/deepgram/deepgram-engine.ts';
+import { anOrder } from '../support/builders.ts';
+import { type DeepgramStandIn, startDeepgramStandIn } from '../support/deepgram-stand-in.ts';
+import { aWorkerConfig } from '../support/engine-probe.ts';
+import {
+  ends,
+  eventually,
+  segmentsOf,
+  startWorkerRig,
+  typesOf,
+  type WorkerRig,
+} from '../support/worker-rig.ts';
+
+const recording = randomBytes(300_000);
+
+let rig: WorkerRig;
+let deepgram: DeepgramStandIn;
+let uploads: Server;
+let audio: Order['audio'];
+
+beforeAll(async () => {
+  rig = await startWorkerRig();
+  await ensureLanes(rig.nc, 'deepgram', { concurrency: 50, ackWaitMs: 1500 });
+  deepgram = await startDeepgramStandIn();
+  uploads = createServer((_, response) => {
+    response.writeHead(200, { 'content-type': 'audio/wav', 'content-length': recording.byteLength });
+    response.end(recording);
+  });
+  await once(uploads.listen(0, '127.0.0.1'), 'listening');
+  const url = `http://127.0.0.1:${(uploads.address() as AddressInfo).port}/upload`;
+  audio = { ...anOrder().audio, kind: 'upload', url, sizeBytes: recording.byteLength };
+});
+
+afterAll(async () => {
+  await rig.stop();
+  await deepgram.close();
+  uploads.close();
+  uploads.closeAllConnections();
+});
+
+async function aWorker(env: NodeJS.ProcessEnv = {}, tuning: Partial<DeepgramTuning> = {}) {
+  const config = aWorkerConfig({
+    DEEPGRAM_API_KEY: deepgram.apiKey,
+    DEEPGRAM_BASE_URL: deepgram.baseUrl,
+    ...env,
+  });
+  const engine = await createDeepgramEngine(config, rig.log, tuning);
+  const worker = await rig.worker({ engine });
+  return { engine, stop: () => worker.drain(0).then(() => worker.connection.close()) };
+}
+
+const anUpload = (change: Partial<Order> = {}) => rig.order('', { engine: 'DEEPGRAM', audio, ...change });
+
+test('an upload passes through the worker to Deepgram, and its bill can be traced', async () => {
+  const worker = await aWorker();
+  const order = await anUpload({ options: { ...anOrder().options, diarize: true } });
+
+  const facts = await rig.factsUntil(order.jobId, ends);
+
+  expect(typesOf(facts)).toEqual(['started', 'audio', 'segments', 'completed']);
+  expect(segmentsOf(facts).map((segment) => segment.speaker)).toEqual(['0', '1', '0']);
+  expect(facts.at(-1)).toMatchObject({
+    model: 'general-nova-3',
+    language: 'en',
+    languageConfidence: 0.97,
+    durationMs: 12_500,
+  });
+  expect(facts.at(-1)).toHaveProperty('requestId', expect.stringMatching(/^[0-9a-f-]{36}$/));
+  expect(deepgram.requests.at(-1)?.sha256).toBe(createHash('sha256').update(recording).digest('hex'));
+  await worker.stop();
+});
+
+test('progress is held and called an estimate while Deepgram works', async () => {
+  const worker = await aWorker();
+  let release: () => void = () => {};
+  const until = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  deepgram.next({ kind: 'stall', at: 'request', until });
+  const ticks: ProgressTick[] = [];
+  rig.nc.subscribe(liveProgressSubject('*'), {
+    callback: (_, message) => void ticks.push(decode(ProgressTick, message.data)),
+  });
+
+  const order = await anUpload();
+  const own = () => ticks.filter((tick) => tick.jobId === order.jobId && tick.stage === 'TRANSCRIBING');
+  await eventually(() => own().filter((tick) => tick.estimated).length >= 2, 'two estimated ticks');
+  expect(own().every((tick) => tick.processedMs === 0 && tick.realtimeFactor === null)).toBe(true);
+  release();
+
+  expect((await rig.factsUntil(order.jobId, ends)).at(-1)?.type).toBe('completed');
+  await worker.stop();
+});
+
+test('a 429 tells the server when to try again', async () => {
+  const worker = await aWorker();
+  deepgram.next({ kind: 'status', status: 429, headers: { 'retry-after': '7' } });
+  const order = await anUpload();
+
+  const facts = await rig.factsUntil(order.jobId, ends);
+
+  expect(facts.at(-1)).toMatchObject({
+    type: 'failed',
+    failure: { kind: 'RATE_LIMITED', retryable: true, retryAfterMs: 7000 },
+  });
+  await worker.stop();
+});
+
+test('jobs wait while the breaker is open, and go on when the probe succeeds', async () => {
+  const worker = await aWorker({}, { failureThreshold: 1, openMs: 1000 });
+  deepgram.next({ kind: 'status', status: 503 });
+  const first = await anUpload();
+  expect((await rig.factsUntil(first.jobId, ends)).at(-1)).toMatchObject({
+    failure: { code: 'DEEPGRAM_UNAVAILABLE' },
+  });
+  const askedBefore = deepgram.requests.length;
+
+  const second = await anUpload();
+  const facts = await rig.factsUntil(second.jobId, ends);
+
+  expect(facts.map((fact) => fact.type)).toEqual(['started', 'audio', 'segments', 'completed']);
+  expect(deepgram.requests.length).toBe(askedBefore + 1);
+  expect(worker.engine.breakerState).toBe('closed');
+  await worker.stop();
+});
+
+test('a wrong key fails one job for good, and the worker announces that it takes no more', async () => {
+  const seen: WorkerAnnouncement[] = [];
+  rig.nc.subscribe(announcementSubject('deepgram'), {
+    callback: (_, message) => void seen.push(decode(WorkerAnnouncement, message.data)),
+  });
+  const worker = await aWorker({ DEEPGRAM_API_KEY: 'wrong' });
+  const order = await anUpload();
+
+  const facts = await rig.factsUntil(order.jobId, ends);
+
+  expect(facts.at(-1)).toMatchObject({ failure: { code: 'DEEPGRAM_KEY_INVALID', retryable: false } });
+  await eventually(() => seen.at(-1)?.engineAvailable === false, 'an announcement of the open breaker');
+  await worker.stop();
+});
+
+test('a worker without a key ends at once and says what it needs', async () => {
+  const program = fileURLToPath(new URL('../../worker/main.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', 'tsx', program, '--engine', 'deepgram'], {
+    env: { PATH: process.env.PATH },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+
+  expect(code).toBe(2);
+  expect(said).toContain('DEEPGRAM_API_KEY is not set');
+});
