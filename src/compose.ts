@@ -16,7 +16,6 @@ import { LeaderWork } from './background/leader-work.ts';
 import { withLiveProgress } from './background/live-progress.ts';
 import { createNatsBroker } from './background/nats-broker.ts';
 import { NatsSession } from './background/nats-session.ts';
-import { RECONCILER_TIMES } from './background/reconciler.ts';
 import { watchJob, watchSegments } from './background/watch-job.ts';
 import { WorkerRegistry } from './background/worker-registry.ts';
 import type { ServerConfig } from './config/config.ts';
@@ -215,7 +214,11 @@ function createLeader({ config, log, storage, session, edge, live }: Parts, brok
     liveSlots: (queue) => live.registry.slots(queue),
     isOut: (queue) => live.registry.isOut(queue, config.ENGINE_ABSENT_SECONDS * 1000),
     lastHeardAt: (jobId) => live.hub.lastHeardAt(jobId),
-    times: RECONCILER_TIMES,
+    times: {
+      intervalMs: config.RECONCILE_INTERVAL_SECONDS * 1000,
+      silentMs: config.RECONCILE_SILENT_SECONDS * 1000,
+      lostMs: config.WORKER_LOST_SECONDS * 1000,
+    },
     sweep: () => sweep(storage, edge.uploads),
   });
 }

@@ -18,7 +18,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   'src/domain': { folders: [], packages: [] },
   'src/contract': { folders: ['src/domain'], packages: ['zod'] },
   'src/app': { folders: ['src/domain', 'src/contract'], packages: ['zod', 'uuid'] },
-  'src/config': { folders: [], packages: ['*'] },
+  'src/config': { folders: ['src/domain'], packages: ['*'] },
   'src/observability': { folders: [], packages: ['*'] },
   'src/graphql': { folders: ['src/app', 'src/domain', 'src/observability'], packages: ['*'] },
   'src/storage': {

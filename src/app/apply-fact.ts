@@ -59,7 +59,9 @@ export function applyFact(
         fact.attempt > job.attempt ? lostBefore(job, at) : ended(fact, 'FAILED', fact.failure, at, fact),
       );
     case 'canceled':
-      return whenAccepted(cancelAttempt(job, fact, now), () => ended(fact, 'CANCELED', null, at));
+      return whenAccepted(cancelAttempt(job, fact, now), () =>
+        fact.attempt > job.attempt ? lostBefore(job, at) : ended(fact, 'CANCELED', null, at),
+      );
     case 'released':
       return whenAccepted(releaseAttempt(job, fact, now), () => ended(fact, 'RELEASED', null, at));
     case 'lost':

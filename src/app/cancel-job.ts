@@ -103,7 +103,7 @@ export async function storeServerEnd(
       now,
       ports.environment.random(),
     );
-    // A refusal means that the projector was faster.
+    // A refusal means that the projector was faster, or has facts to apply before this one: it does the rest.
     if (applied.ok) await jobs.apply([applied.update]);
   });
 }

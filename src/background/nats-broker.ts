@@ -83,13 +83,15 @@ async function endRun(
 ): Promise<EndRunResult> {
   const last = await readLastFact(nc, jobId);
   if (!mayEnd(last?.fact ?? null, end)) return { ended: false };
-  const attempt = Math.max(last?.fact.attempt ?? 0, atLeastAttempt);
+  // A chain that lost its end ends the attempt that would come next.
+  const isBehind = last === null || last.fact.attempt < atLeastAttempt;
+  const attempt = isBehind ? atLeastAttempt + 1 : last.fact.attempt;
   const fact = {
     v: PROTOCOL_VERSION,
     jobId,
     attempt,
     instance: `server-${now.getTime()}`,
-    ordinal: last === null || last.fact.attempt < attempt ? 1 : last.fact.ordinal + 1,
+    ordinal: isBehind ? 1 : last.fact.ordinal + 1,
     at: now.getTime(),
     generation: last?.fact.generation ?? 0,
     segmentCount: last?.fact.segmentCount ?? 0,

@@ -16,8 +16,6 @@ export interface ReconcilerTimes {
   readonly lostMs: number;
 }
 
-export const RECONCILER_TIMES: ReconcilerTimes = { intervalMs: 60_000, silentMs: 180_000, lostMs: 60_000 };
-
 /** Wishes that the broker has not heard yet (cancels, deadlines) are pressed this often. */
 const PRESS_INTERVAL_MS = 2000;
 const BATCH_SIZE = 100;
@@ -149,6 +147,8 @@ export class Reconciler {
     for (const orphan of await findOrphans()) {
       await broker.deleteOrder(orphan.sequence);
       log.warn({ ...orphan }, 'an order lay below its lane`s ack floor and was removed');
+      // It may have been its job's only one; a second one is harmless, a long wait is not.
+      if (orphan.jobId !== null) await this.#readmit(orphan.jobId);
     }
     const silentSince = new Date(environment.now().getTime() - times.silentMs);
     for (const job of await schedule.silent(silentSince, BATCH_SIZE)) {

@@ -81,9 +81,8 @@ function mayReport(job: Job, report: Report): Refusal | null {
   if (report.attempt < job.attempt) return 'STALE';
   if (report.attempt > job.attempt) return 'GAP';
   if (report.instance !== job.instance) return 'NOT_THE_INSTANCE';
-  if (report.ordinal <= job.lastOrdinal) return 'STALE';
   if (job.status !== 'PROCESSING') return 'STALE';
-  return report.ordinal === job.lastOrdinal + 1 ? null : 'GAP';
+  return follows(job, report);
 }
 
 /** The run in hand stored more of the transcript, or learned something of the audio. */
@@ -97,9 +96,21 @@ export function continueAttempt(job: Job, report: Report, checkpoint: Checkpoint
   });
 }
 
-/** A worker that found the job's runs lost too often says so instead of beginning one more. */
-function endsBeforeItBegan(job: Job, report: Report): boolean {
-  return !isFinal(job.status) && report.attempt > job.attempt && report.ordinal === 1;
+/**
+ * Checks an end that need not come from the run itself: a worker that finds nothing left to do (the job is poison, or
+ * to be canceled) ends the attempt it would have begun, and the server ends jobs that nobody runs.
+ */
+function mayEnd(job: Job, report: Report): Refusal | null {
+  if (isFinal(job.status)) return 'JOB_FINAL';
+  if (report.attempt > job.attempt) return report.ordinal === 1 ? null : 'GAP';
+  if (job.status === 'PROCESSING' || report.attempt < job.attempt) return mayReport(job, report);
+  // A run says nothing after its own end.
+  return report.instance === job.instance ? 'STALE' : follows(job, report);
+}
+
+function follows(job: Job, report: Report): Refusal | null {
+  if (report.ordinal <= job.lastOrdinal) return 'STALE';
+  return report.ordinal === job.lastOrdinal + 1 ? null : 'GAP';
 }
 
 export function completeAttempt(
@@ -132,8 +143,7 @@ export function failAttempt(
   now: Date,
   random: number,
 ): Transition<QueuedJob | RetryingJob | FailedJob | CanceledJob> {
-  const gaveUp = endsBeforeItBegan(job, report);
-  const refusal = gaveUp ? null : mayReport(job, report);
+  const refusal = mayEnd(job, report);
   if (refusal !== null) return refuse(refusal);
   const lost = failure.kind === 'WORKER_LOST' ? 1 : 0;
   const ended: Job = {
@@ -185,9 +195,10 @@ function fail(job: Job, failure: Failure, now: Date, deadLetteredAt: Date | null
 
 /** The run let go because it was told to, or the server ended the job before a run began. */
 export function cancelAttempt(job: Job, report: Report, now: Date): Transition<CanceledJob> {
-  if (isFinal(job.status)) return refuse('JOB_FINAL');
-  if (report.attempt < job.attempt) return refuse('STALE');
-  return accept({ ...factsOf(job), status: 'CANCELED', lastOrdinal: report.ordinal, finishedAt: now });
+  const refusal = mayEnd(job, report);
+  if (refusal !== null) return refuse(refusal);
+  const { attempt, instance, ordinal: lastOrdinal } = report;
+  return accept({ ...factsOf(job), status: 'CANCELED', attempt, instance, lastOrdinal, finishedAt: now });
 }
 
 /** A worker that shuts down gave the job back: it waits again, and the attempt does not count. */
@@ -208,7 +219,10 @@ export function loseAttempt(
   now: Date,
 ): Transition<QueuedJob | FailedJob | CanceledJob> {
   if (isFinal(job.status)) return refuse('JOB_FINAL');
-  if (report.attempt !== job.attempt || job.status !== 'PROCESSING') return refuse('STALE');
+  if (report.attempt > job.attempt) return refuse('GAP');
+  if (report.attempt < job.attempt || job.status !== 'PROCESSING') return refuse('STALE');
+  const refusal = follows(job, report);
+  if (refusal !== null) return refuse(refusal);
   const ended: Job = {
     ...job,
     lastOrdinal: report.ordinal,

@@ -133,8 +133,8 @@ export function createJobSchedule(database: DataSource): JobSchedule {
 
     async readmit(id) {
       const [rows]: [{ id: string }[]] = await database.query(
-        `UPDATE jobs SET run = run + 1, order_sequence = NULL, admitted_at = coalesce(admitted_at, now())
-          WHERE id = $1 AND status IN ('QUEUED', 'PROCESSING') RETURNING id`,
+        `UPDATE jobs SET run = run + 1, order_sequence = NULL
+          WHERE id = $1 AND admitted_at IS NOT NULL AND status IN ('QUEUED', 'PROCESSING') RETURNING id`,
         [id],
       );
       if (rows.length === 0) return null;
