@@ -1,4 +1,5 @@
 import type { NatsConnection } from '../src/messaging/connection.ts';
+import { readControl } from '../src/messaging/control.ts';
 import { readLastFact } from '../src/messaging/fact-chain.ts';
 import type { Delivery } from '../src/messaging/pull-order.ts';
 import type { Logger } from '../src/observability/logger.ts';
@@ -45,6 +46,7 @@ export class Lease {
     const [confirmed] = await Promise.all([
       delivery.heartbeat(timing.heartbeatMs),
       this.#checkChain(timing.heartbeatMs),
+      this.#checkControl(timing.heartbeatMs),
     ]);
     if (confirmed) this.confirm(sentAt);
   }
@@ -59,6 +61,16 @@ export class Lease {
       }
     } catch (error) {
       log.debug({ err: error }, 'chain not read');
+    }
+  }
+
+  /** The live message of a cancel is lost on a worker that was disconnected just then. */
+  async #checkControl(timeoutMs: number): Promise<void> {
+    const { nc, delivery, onCancel, log } = this.#options;
+    try {
+      if ((await readControl(nc, delivery.order.jobId, timeoutMs)) !== null) onCancel();
+    } catch (error) {
+      log.debug({ err: error }, 'control not read');
     }
   }
 
@@ -78,4 +90,6 @@ export interface LeaseOptions {
   readonly fence: AbortController;
   readonly timing: WorkerTiming;
   readonly log: Logger;
+  /** Told at every heartbeat while a cancel is stored. */
+  readonly onCancel: () => void;
 }

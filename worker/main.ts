@@ -88,13 +88,19 @@ async function work(
     version: await versionOf(),
   });
   process.send?.({ type: 'ready', workerId: worker.workerId });
-  if (!stopping.aborted) {
-    await new Promise((resolve) => stopping.addEventListener('abort', resolve, { once: true }));
-  }
+  const closed = await Promise.race([untilAborted(stopping), nc.closed().then(() => true)]);
   log.info('shutting down');
-  await worker.drain(config.WORKER_GRACE_SECONDS * 1000);
+  await worker.drain(closed ? 0 : config.WORKER_GRACE_SECONDS * 1000);
+  if (closed) throw new Error('NATS does not let this worker in any more; check its login.');
   // Draining waits for an answer, which never comes from a server that is away.
   await (isConnected(nc) ? nc.drain() : nc.close());
+}
+
+function untilAborted(signal: AbortSignal): Promise<false> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(false);
+    signal.addEventListener('abort', () => resolve(false), { once: true });
+  });
 }
 
 /** Only wav engines need ffmpeg; a cloud worker runs without. */

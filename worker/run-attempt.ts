@@ -34,7 +34,8 @@ export async function runAttempt(delivery: Delivery, context: WorkerContext): Pr
   const stop = new AbortController();
   const fence = new AbortController();
   // Before anything is read, so that no cancel falls between the reading and the watching.
-  const control = watchControl(context.nc, order.jobId, () => stop.abort(new CanceledError('canceled')));
+  const onCancel = () => stop.abort(new CanceledError('canceled'));
+  const control = watchControl(context.nc, order.jobId, onCancel);
   let lease: Lease | null = null;
   try {
     const claimed = await claimJob({
@@ -47,7 +48,7 @@ export async function runAttempt(delivery: Delivery, context: WorkerContext): Pr
     });
     if (typeof claimed === 'string') return claimed;
     const { instance } = claimed;
-    lease = new Lease({ nc: context.nc, delivery, instance, fence, timing: context.timing, log });
+    lease = new Lease({ nc: context.nc, delivery, instance, fence, timing: context.timing, log, onCancel });
     lease.start();
     return await execute(claimed, { delivery, context, log, stop, fence });
   } catch (error) {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { publishCancel } from '../../src/messaging/control.ts';
 import { createEngine, scriptOf } from '../support/scripted-engine.mjs';
 import {
   ends,
@@ -28,6 +29,19 @@ test('a run outlives a kill and restart of nats-server, and its transcript is wh
     scriptOf(order.audio.url)?.segments.map(({ text }) => text),
   );
   await rig.laneEmpty();
+  await worker.drain(0);
+});
+
+test('a cancel that a disconnected worker did not hear reaches it all the same', async () => {
+  const worker = await rig.worker();
+  const order = await rig.order('unheard/1000/1000/50');
+  await rig.factsUntil(order.jobId, (fact) => fact.type === 'segments');
+  const { jobId } = order;
+  const away = worker.connection.reconnect();
+  await publishCancel(rig.nc, { v: 1, jobId, action: 'cancel', at: Date.now(), reason: null });
+  const facts = await rig.factsUntil(jobId, ends);
+  expect(facts.at(-1)?.type).toBe('canceled');
+  await away;
   await worker.drain(0);
 });
 
