@@ -19,7 +19,13 @@ import {
 } from '../engine.ts';
 import { ListenClient, type ListenInput, type ListenReply } from './deepgram-client.ts';
 import { circuitOpen, NOT_PUBLIC_CODE } from './deepgram-failure.ts';
-import { answerTimeoutMs, listenQuery, modelFor, uploadContentType } from './deepgram-request.ts';
+import {
+  answerTimeoutMs,
+  CLOUD_MODELS,
+  listenQuery,
+  modelFor,
+  uploadContentType,
+} from './deepgram-request.ts';
 import { durationMsOf, resultOf, segmentsOf } from './deepgram-response.ts';
 
 export interface DeepgramTuning {
@@ -35,8 +41,6 @@ export interface DeepgramTuning {
 
 /** Segments of one report; small, so that a long result travels as many messages. */
 const SEGMENTS_PER_REPORT = 50;
-/** What a worker of Deepgram's own service can run besides its default; any other name is passed on. */
-const CLOUD_MODELS = ['nova-3', 'nova-3-medical', 'nova-2', 'whisper-large'];
 
 /**
  * Deepgram as an engine: by URL where Deepgram can fetch it, else as a stream, never whole in memory.

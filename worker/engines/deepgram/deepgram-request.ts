@@ -1,4 +1,4 @@
-import type { DeepgramClient } from '@deepgram/sdk';
+import { type DeepgramClient, ListenV1Model } from '@deepgram/sdk';
 import { DEFAULT_MODEL, type TranscriptionOptions } from '../../../src/domain/vocabulary.ts';
 
 type Media = DeepgramClient['listen']['v1']['media'];
@@ -10,6 +10,12 @@ const LONGEST_ANSWER_MS = 25 * 60_000;
 /** Speech codecs go no lower than 8 kbit/s, so a file has at most a second of audio in 1,000 bytes. */
 const FEWEST_BYTES_PER_SECOND = 1000;
 const LONGEST_TIMEOUT_MS = 24 * 3_600_000;
+
+/** What Deepgram's own service offers; a custom model is announced when it is the worker's default. */
+export const CLOUD_MODELS: readonly string[] = [
+  ...Object.values(ListenV1Model).filter((name) => name !== ListenV1Model.Custom),
+  ...['tiny', 'base', 'small', 'medium', 'large'].map((size) => `whisper-${size}`),
+];
 
 /** The model to ask for: the job's, or the worker's own. */
 export function modelFor(options: TranscriptionOptions, defaultModel: string): string {
@@ -41,7 +47,8 @@ export function listenQuery(
 function vocabularyQuery(vocabulary: readonly string[], model: string): ListenQuery {
   if (vocabulary.length === 0) return {};
   const terms = [...vocabulary];
-  return /^(nova-2|nova$|nova-(?!\d)|enhanced|base)/.test(model) ? { keywords: terms } : { keyterm: terms };
+  const isOlder = CLOUD_MODELS.includes(model) && !model.startsWith('nova-3');
+  return isOlder ? { keywords: terms } : { keyterm: terms };
 }
 
 /**
