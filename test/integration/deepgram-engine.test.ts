@@ -326,7 +326,7 @@ describe('a worker of Deepgram', () => {
   });
 
   test('opens its breaker after repeated faults, probes, and closes it again', async () => {
-    const engine = await anEngine({}, { failureThreshold: 2, openMs: 50 });
+    const engine = await anEngine({}, { failureThreshold: 2, openMs: 500 });
     deepgram.next({ kind: 'status', status: 500 }, { kind: 'status', status: 503 });
 
     await failureFrom(engine.transcribe(aSource(), recordReport(), never));
@@ -334,7 +334,7 @@ describe('a worker of Deepgram', () => {
     await failureFrom(engine.transcribe(aSource(), recordReport(), never));
     expect([engine.breakerState, engine.available]).toEqual(['open', false]);
 
-    await expect.poll(() => engine.available).toBe(true);
+    await expect.poll(() => engine.available, { timeout: 10_000 }).toBe(true);
     await engine.transcribe(aSource(), recordReport(), never);
 
     expect([engine.breakerState, engine.available]).toEqual(['closed', true]);
