@@ -166,6 +166,10 @@ function afterFailure(
 ): QueuedJob | RetryingJob | FailedJob | CanceledJob {
   if (job.cancelRequestedAt !== null) return { ...factsOf(job), status: 'CANCELED', finishedAt: now };
 
+  // No engine has time left after the deadline.
+  if (failure.code === DEADLINE_EXCEEDED || (job.deadline !== null && now >= job.deadline)) {
+    return fail(job, failure.code === DEADLINE_EXCEEDED ? failure : deadlineFailure(failure), now, null);
+  }
   if (mayFailOver(failure.kind) && job.engineIndex + 1 < job.engines.length) {
     // The next engine gets its own attempts: the first one's troubles say nothing about it.
     return {
@@ -183,7 +187,7 @@ function afterFailure(
     if (job.deadline === null || nextAttemptAt < job.deadline) {
       return { ...factsOf(job), status: 'RETRYING', nextAttemptAt, failure };
     }
-    return fail(job, deadlineFailure(failure), now, now);
+    return fail(job, deadlineFailure(failure), now, null);
   }
   const deadLetteredAt = poison || failure.retryable ? now : null;
   return fail(job, failure, now, deadLetteredAt);
@@ -267,6 +271,8 @@ export function retryByHand(job: FailedJob, change: { readonly startOver: boolea
   };
 }
 
+const DEADLINE_EXCEEDED = 'DEADLINE_EXCEEDED';
+
 export function poisonFailure(lostAttempts: number): Failure {
   return {
     kind: 'WORKER_LOST',
@@ -281,7 +287,7 @@ export function poisonFailure(lostAttempts: number): Failure {
 export function deadlineFailure(cause: Failure | null): Failure {
   return {
     kind: 'TIMEOUT',
-    code: 'DEADLINE_EXCEEDED',
+    code: DEADLINE_EXCEEDED,
     message:
       'The job was not finished by its deadline.' +
       (cause === null ? '' : ` Its last attempt failed: ${cause.message}`),
