@@ -127,6 +127,29 @@ describe('the whisper engine', () => {
     expect(report.progressMs.at(-1)).toBeLessThanOrEqual(100);
   });
 
+  test('detects the language with a multilingual model, and keeps one that is known', async () => {
+    const models = join(directory, 'models');
+    await cp(
+      join(import.meta.dirname, '../../models/demo/ggml-demo-76.en.bin'),
+      join(models, 'ggml-many.bin'),
+    );
+    const cli = await fakeCli(`
+      echo "$@" > ${directory}/arguments
+      while [ "$1" != -of ]; do shift; done
+      echo 'whisper_full: auto-detected language: de (p = 0.970000)' >&2
+      echo '{"result":{"language":"de"},"transcription":[]}' > "$2.json"`);
+    const by = await start({ WHISPER_BIN: cli, MODELS_DIR: models, WHISPER_MODEL: 'many' });
+    const used = async () => (await readFile(join(directory, 'arguments'), 'utf8')).trim();
+
+    const { result } = await transcribe(await pieceOf([sample('hello').wav]), by);
+    expect(result).toMatchObject({ language: 'de', languageConfidence: 0.97, model: 'many' });
+    expect(await used()).toContain('-l auto -mc 0');
+
+    const options = { translateToEnglish: true, vocabulary: ['Ada', 'Grace'] };
+    await transcribe(await pieceOf([sample('hello').wav], { language: 'pt-BR', options }), by);
+    expect(await used()).toMatch(/-l pt .*-tr --prompt Ada, Grace\.$/);
+  });
+
   test('leaves no child behind when it is aborted', async () => {
     const pidFile = join(directory, 'pid');
     const by = await start({ WHISPER_BIN: await fakeCli(`echo $$ > ${pidFile}; exec ${whisperCli} "$@"`) });

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { EngineError } from '../engines/engine.ts';
 import { type ChildExit, runChild } from '../process/run-child.ts';
 import { DecodeFailure } from './decode-failure.ts';
 import { type FfmpegReport, readFfmpegOutput, readFfmpegProgress } from './ffmpeg-output.ts';
@@ -53,7 +54,7 @@ export async function decodeAudio(
   const exit = await runFfmpeg(path, output, options, signal);
   const report = withClaim(readFfmpegOutput(exit.errorHead), await claimedWavDurationMs(path));
   const durationMs = await durationOf(output);
-  throwIfFailed(exit, report, durationMs, options.maxDurationMs);
+  throwIfFailed(exit, report, durationMs, options);
   options.onProgress?.(1);
   const { codec, sampleRate, channels } = report;
   const missingMs = (report.durationMs ?? 0) - durationMs;
@@ -76,12 +77,13 @@ async function runFfmpeg(path: string, output: string, options: DecodeOptions, s
           cpuSeconds: Math.ceil(timeoutMs / 1000),
           fileBytes: maxBytes + 1024 ** 2,
         },
-        ...progressFrom(options),
+        ...listenersFor(options),
       },
       AbortSignal.any([signal, timeout]),
     );
   } catch (error) {
     if (signal.aborted) throw signal.reason;
+    if (error instanceof EngineError) throw error;
     if (timeout.aborted) throw DecodeFailure.timeout();
     throw DecodeFailure.missing(String(error));
   }
@@ -99,9 +101,8 @@ function ffmpegArguments(path: string, output: string, maxDurationMs: number, ma
   ];
 }
 
-function progressFrom(options: DecodeOptions) {
-  const { onProgress } = options;
-  if (onProgress === undefined) return {};
+/** Tells progress, and ends a decoding at once whose result would be refused. */
+function listenersFor(options: DecodeOptions) {
   let head = '';
   let totalMs: number | null = null;
   return {
@@ -109,12 +110,20 @@ function progressFrom(options: DecodeOptions) {
       if (totalMs !== null || head.length > 16_384) return;
       head += `${line}\n`;
       totalMs = readFfmpegOutput(head).durationMs;
+      if (isTooLong(totalMs ?? 0, options)) throw DecodeFailure.tooLong(options.maxDurationMs);
     },
     onLine: (line: string) => {
       const doneMs = readFfmpegProgress(line);
-      if (doneMs !== null && totalMs !== null && totalMs > 0) onProgress(Math.min(doneMs / totalMs, 1));
+      if (doneMs !== null && totalMs !== null && totalMs > 0) {
+        options.onProgress?.(Math.min(doneMs / totalMs, 1));
+      }
     },
   };
+}
+
+/** What a container claims may be a little more than there is. */
+function isTooLong(claimedMs: number, options: Pick<DecodeOptions, 'maxDurationMs'>): boolean {
+  return claimedMs > options.maxDurationMs + TOLERANCE_MS;
 }
 
 function withClaim(report: FfmpegReport, claimedMs: number | null): FfmpegReport {
@@ -131,7 +140,7 @@ async function durationOf(wav: string): Promise<number> {
   }
 }
 
-function throwIfFailed(exit: ChildExit, report: FfmpegReport, durationMs: number, maxDurationMs: number) {
+function throwIfFailed(exit: ChildExit, report: FfmpegReport, durationMs: number, options: DecodeOptions) {
   const said = exit.errorTail;
   if (/No space left on device/.test(said)) throw DecodeFailure.noSpace(said);
   if (exit.code === 127 || exit.code === 126) throw DecodeFailure.missing(said);
@@ -141,8 +150,8 @@ function throwIfFailed(exit: ChildExit, report: FfmpegReport, durationMs: number
   if (!report.opened) throw DecodeFailure.unreadable(said);
   if (!report.hasAudio) throw DecodeFailure.noStream(said);
   if (durationMs === 0) throw exit.code === 0 ? DecodeFailure.empty(said) : DecodeFailure.unreadable(said);
-  if (durationMs > maxDurationMs || (report.durationMs ?? 0) > maxDurationMs + TOLERANCE_MS) {
-    throw DecodeFailure.tooLong(maxDurationMs);
+  if (durationMs > options.maxDurationMs || isTooLong(report.durationMs ?? 0, options)) {
+    throw DecodeFailure.tooLong(options.maxDurationMs);
   }
   if (isTruncated(report, said, durationMs)) {
     throw DecodeFailure.truncated(durationMs, report.durationMs ?? 0)(said);

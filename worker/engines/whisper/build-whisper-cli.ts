@@ -79,7 +79,7 @@ async function requireTools(): Promise<void> {
 async function getSources(folder: string, onStatus: (text: string) => void, signal: AbortSignal) {
   onStatus(`fetching the sources of whisper.cpp ${WHISPER_VERSION}`);
   const npm = platform() === 'win32' ? 'npm.cmd' : 'npm';
-  const pack = ['pack', PACKAGE, '--ignore-scripts', '--silent', '--pack-destination', folder];
+  const pack = ['pack', PACKAGE, '--ignore-scripts', '--loglevel=error', '--pack-destination', folder];
   await step('fetching its sources with npm', npm, pack, {}, signal);
   const tarball = join(folder, `${PACKAGE.replace('@', '-')}.tgz`);
   const sha512 = createHash('sha512')
@@ -139,7 +139,12 @@ async function step(
   options: { readonly onLine?: (line: string) => void },
   signal: AbortSignal,
 ): Promise<ChildExit> {
-  const exit = await runChild(command, args, { ...options, group: true }, signal);
+  const exit = await runChild(command, args, { ...options, group: true }, signal).catch((error: unknown) => {
+    if (signal.aborted) throw signal.reason;
+    throw new WhisperMissingError(
+      `whisper-cli could not be built: ${what} failed (${String(error)}). ${REMEDY}`,
+    );
+  });
   if (exit.code === 0) return exit;
   throw new WhisperMissingError(
     `whisper-cli could not be built: ${what} failed (exit ${exit.code ?? exit.signal}). ${REMEDY}\n${exit.errorTail}`,
