@@ -1,0 +1,269 @@
+import { applyFact } from '../../src/app/apply-fact.ts';
+import type { JobUpdate } from '../../src/app/ports.ts';
+import { endsAttempt, type FactMessage, type Order } from '../../src/contract/messages.ts';
+import { factsOf, type Job } from '../../src/domain/job.ts';
+import { deadlineFailure, endWaiting, type Refusal, retryByHand } from '../../src/domain/job-transitions.ts';
+import type { Checkpoint, Segment } from '../../src/domain/transcript.ts';
+import { type AttemptOutcome, type Failure, isFinal } from '../../src/domain/vocabulary.ts';
+import { decideAttempt, type RunPlan } from '../../worker/decide-attempt.ts';
+import { anOrder, aSegment, JOB_ID, later, NOON, POLICY } from './builders.ts';
+
+/** What the recording says, whoever transcribes it. */
+export const SCRIPT: readonly Segment[] = Array.from({ length: 4 }, (_, index) =>
+  aSegment({ index, startMs: index * 1_000, endMs: index * 1_000 + 900, text: `Sentence ${index}.` }),
+);
+
+type DraftOf<Fact> = Fact extends FactMessage ? Omit<Fact, keyof Common> : never;
+type Common = Omit<Extract<FactMessage, { type: 'canceled' }>, 'type'>;
+type Draft = DraftOf<FactMessage>;
+type ServerDraft = Extract<Draft, { type: 'canceled' | 'lost' | 'failed' }>;
+
+interface Run {
+  readonly instance: string;
+  readonly plan: RunPlan;
+  readonly order: Order;
+  ordinal: number;
+  checkpoint: Checkpoint;
+}
+
+/**
+ * One job in a model of the whole service: the broker's orders and its chain of facts, workers that decide
+ * as the real ones do, the projector, and the rows. Each method is something that may happen next; where it
+ * can't, nothing happens.
+ */
+export class Fleet {
+  job: Job;
+  /** EVENTS, as far as it is about this job; only the fence's winner appends. */
+  readonly chain: FactMessage[] = [];
+  /** How much of the chain the projector has read. */
+  read = 0;
+  /** Length of the chain when the job was last retried by hand. */
+  retriedAt = 0;
+  transcript: Segment[] = [];
+  readonly attempts = new Map<number, AttemptOutcome | null>();
+  now = NOON;
+  #orders: Order[] = [];
+  #run: Run | null = null;
+  #instances = 0;
+  #cancelSent = false;
+  readonly #onUpdate: (before: Job, fact: FactMessage, update: JobUpdate) => void;
+
+  constructor(job: Job, onUpdate: (before: Job, fact: FactMessage, update: JobUpdate) => void) {
+    this.job = job;
+    this.#onUpdate = onUpdate;
+  }
+
+  get #tail(): FactMessage | null {
+    return this.chain.at(-1) ?? null;
+  }
+
+  // The server.
+
+  /** Time passes: a waiting job is due, or gets its order. */
+  admit(): void {
+    if (this.job.status === 'SCHEDULED') this.now = this.job.scheduledFor;
+    if (this.job.status === 'RETRYING') this.now = this.job.nextAttemptAt;
+    if (this.job.status === 'SCHEDULED' || this.job.status === 'RETRYING') {
+      this.job = { ...factsOf(this.job), status: 'QUEUED', admitted: false };
+    } else if (this.job.status === 'QUEUED') {
+      // An admitted job gets another copy of its order: the reconciler found none, or thought so.
+      this.job = { ...this.job, admitted: true };
+      this.#orders.push(anOrder({ attempt: this.job.attempt + 1, resume: this.job.checkpoint }));
+    }
+  }
+
+  cancel(): void {
+    if (isFinal(this.job.status)) return;
+    this.job = { ...this.job, cancelRequestedAt: this.job.cancelRequestedAt ?? this.now };
+    if (this.job.status === 'PROCESSING' || (this.job.status === 'QUEUED' && this.job.admitted)) {
+      if (this.job.status === 'QUEUED' && this.#mayEnd()) {
+        this.apply(this.#endRun({ type: 'canceled' }));
+      } else this.#cancelSent = true;
+    } else this.job = endWaiting(this.job, { failure: null }, this.now);
+  }
+
+  #mayEnd(): boolean {
+    const tail = this.#tail;
+    return tail === null || (endsAttempt(tail) && tail.type !== 'completed' && tail.type !== 'canceled');
+  }
+
+  /** The reconciler gives up a run that was silent for long; stored at once, before the projector comes by. */
+  lose(): void {
+    if (this.job.status !== 'PROCESSING' || this.#tail === null || endsAttempt(this.#tail)) return;
+    this.#run = null;
+    this.apply(this.#endRun({ type: 'lost' }));
+  }
+
+  /** The deadline passes while the job waits. */
+  expire(): void {
+    const { deadline, status } = this.job;
+    if (deadline === null || isFinal(status) || status === 'PROCESSING') return;
+    this.now = new Date(Math.max(this.now.getTime(), deadline.getTime()));
+    const failure = deadlineFailure(null);
+    if (status === 'QUEUED' && this.job.admitted) {
+      if (this.#mayEnd()) this.apply(this.#endRun({ type: 'failed', failure, requestId: null }));
+    } else this.job = endWaiting(this.job, { failure }, this.now);
+  }
+
+  /** As the broker's adapter does it; the chain's fence lets it. */
+  #endRun(end: ServerDraft): FactMessage {
+    const tail = this.#tail;
+    const behind = tail === null || tail.attempt < this.job.attempt;
+    const { generation, segmentCount, checkpointMs, language } = tail ?? this.job.checkpoint;
+    const fact: FactMessage = {
+      ...{ v: 1, jobId: JOB_ID, instance: `server-${this.#instances++}`, at: this.now.getTime() },
+      attempt: behind ? this.job.attempt + 1 : tail.attempt,
+      ordinal: behind ? 1 : tail.ordinal + 1,
+      ...{ generation, segmentCount, checkpointMs, language },
+      lostAttempts: (tail?.lostAttempts ?? 0) + (end.type === 'lost' ? 1 : 0),
+      ...end,
+    };
+    this.chain.push(fact);
+    return fact;
+  }
+
+  retry(startOver: boolean): void {
+    if (this.job.status !== 'FAILED') return;
+    this.job = retryByHand(this.job, { startOver });
+    this.retriedAt = this.chain.length;
+    if (startOver) this.transcript = [];
+  }
+
+  /** The projector reads on; returns why it refused, or null. */
+  project(): Refusal | null {
+    const fact = this.chain[this.read];
+    if (fact === undefined) return null;
+    this.read += 1;
+    return this.apply(fact);
+  }
+
+  apply(fact: FactMessage): Refusal | null {
+    this.now = later(1, this.now);
+    const before = this.job;
+    const applied = applyFact(before, fact, POLICY, this.now, 0.5);
+    if (!applied.ok) return applied.refusal;
+    this.#store(applied.update);
+    this.#onUpdate(before, fact, applied.update);
+    return null;
+  }
+
+  #store(update: JobUpdate): void {
+    this.job = update.job;
+    for (const { number, outcome } of update.attemptEnded ?? []) {
+      if (this.attempts.get(number) === null) this.attempts.set(number, outcome);
+    }
+    if (update.attemptStarted !== undefined) this.attempts.set(update.attemptStarted.number, null);
+    if (update.dropSegmentsFrom !== undefined) {
+      this.transcript = this.transcript.slice(0, update.dropSegmentsFrom);
+    }
+    this.transcript.push(...(update.segments ?? []));
+  }
+
+  // The workers.
+
+  /** A worker pulls an order and decides what to do with it. */
+  deliver(pick: number): void {
+    const order = this.#orders[pick % Math.max(1, this.#orders.length)];
+    if (order === undefined) return;
+    const tail = this.#tail;
+    const decision = decideAttempt({
+      order,
+      deliveredCount: 1 + (pick % 2),
+      last: tail === null ? null : { fact: tail, sequence: this.chain.length },
+      cancelRequested: this.#cancelSent,
+      otherRun: this.#run === null ? 'silent' : 'alive',
+    });
+    if (decision.action === 'forget') this.#acknowledge(order);
+    if (!('plan' in decision)) return;
+    const { plan } = decision;
+    const instance = `run-${this.#instances++}`;
+    this.#run = { instance, plan, order, ordinal: 0, checkpoint: plan.checkpoint };
+    if (decision.action !== 'cancel') {
+      this.#append({ type: 'started', workerId: 'wrk_1', engine: order.engine, model: 'base' });
+    }
+    if (decision.action === 'cancel') this.#end({ type: 'canceled' });
+    if (decision.action === 'giveUp') this.fail(GIVEN_UP);
+  }
+
+  hearAudio(): void {
+    const audio = { durationMs: 4_000, codec: 'mp3', sampleRate: 44_100, channels: 1 };
+    this.#append({ type: 'audio', ...audio, sizeBytes: null, sha256: null });
+  }
+
+  transcribe(howMany: number): void {
+    if (this.#run === null) return;
+    const { segmentCount } = this.#run.checkpoint;
+    const segments = SCRIPT.slice(segmentCount, segmentCount + howMany).map((each) => ({
+      ...each,
+      words: null,
+    }));
+    const last = segments.at(-1);
+    const done = last === undefined ? {} : { segmentCount: last.index + 1, checkpointMs: last.endMs };
+    this.#append({ type: 'segments', segments }, { ...done, language: 'en' });
+  }
+
+  complete(): void {
+    if (this.#run?.checkpoint.segmentCount !== SCRIPT.length) return;
+    const work = { languageConfidence: 1, durationMs: 4_000, computeMs: 1_000 };
+    this.#end({ type: 'completed', ...work, requestId: null, model: 'base' });
+  }
+
+  fail(failure: Failure): void {
+    this.#end({ type: 'failed', failure, requestId: null });
+  }
+
+  /** The run hears that it shall let go. */
+  obey(): void {
+    if (this.#cancelSent) this.#end({ type: 'canceled' });
+  }
+
+  /** The worker shuts down; its order is delivered again. */
+  release(): void {
+    this.#append({ type: 'released' });
+    this.#run = null;
+  }
+
+  /** The worker dies or hangs; whatever it says later, the fence refuses. */
+  vanish(): void {
+    this.#run = null;
+  }
+
+  #end(draft: Draft): void {
+    if (this.#run === null) return;
+    this.#append(draft);
+    this.#acknowledge(this.#run.order);
+    this.#run = null;
+  }
+
+  #append(draft: Draft, change: Partial<Checkpoint> = {}): void {
+    const run = this.#run;
+    if (run === null) return;
+    run.ordinal += 1;
+    run.checkpoint = { ...run.checkpoint, ...change };
+    const { generation, segmentCount, checkpointMs, language } = run.checkpoint;
+    const { attempt, lostAttempts } = run.plan;
+    this.chain.push({
+      ...{
+        v: 1,
+        jobId: JOB_ID,
+        attempt,
+        instance: run.instance,
+        ordinal: run.ordinal,
+        at: this.now.getTime(),
+      },
+      ...{ generation, segmentCount, checkpointMs, language, lostAttempts },
+      ...draft,
+    });
+  }
+
+  #acknowledge(order: Order): void {
+    this.#orders = this.#orders.filter((each) => each !== order);
+  }
+}
+
+const GIVEN_UP: Failure = {
+  kind: 'WORKER_LOST',
+  code: 'WORKER_LOST_REPEATEDLY',
+  message: 'The worker vanished too often.',
+  retryable: false,
+};
