@@ -2,7 +2,7 @@ import { CodecError } from '../src/contract/codec.ts';
 import { type FactMessage, PROTOCOL_VERSION } from '../src/contract/messages.ts';
 import type { Checkpoint } from '../src/domain/transcript.ts';
 import type { NatsConnection } from '../src/messaging/connection.ts';
-import { appendFact, readLastFact } from '../src/messaging/fact-chain.ts';
+import { appendFact } from '../src/messaging/fact-chain.ts';
 import type { Logger } from '../src/observability/logger.ts';
 import type { RunPlan } from './decide-attempt.ts';
 import type { WorkerTiming } from './timing.ts';
@@ -127,10 +127,6 @@ export class FactPublisher {
   async #tryOnce(fact: FactMessage): Promise<number | null> {
     const { nc, timing } = this.#options;
     const appended = await appendFact(nc, fact, this.#expectedSequence, timing.publishTimeoutMs);
-    if (appended.accepted) return appended.sequence;
-    // The refusal may be our own doing: an answer got lost, and with it the memory of duplicates.
-    const last = await readLastFact(nc, fact.jobId, timing.publishTimeoutMs);
-    const ours = last?.fact.instance === fact.instance && last.fact.ordinal === fact.ordinal;
-    return ours ? last.sequence : null;
+    return appended.accepted ? appended.sequence : null;
   }
 }

@@ -14,6 +14,10 @@ export class MalformedFactError extends CodecError {
   }
 }
 
+interface Refused {
+  readonly accepted: false;
+}
+
 /**
  * The last fact of a job and its sequence, which the next fact must expect. Null when there is none yet:
  * the next fact then expects 0.
@@ -46,10 +50,7 @@ export async function appendFact(
   fact: FactMessage,
   expectedSequence: number,
   timeoutMs?: number,
-): Promise<
-  | { readonly accepted: true; readonly sequence: number; readonly duplicate: boolean }
-  | { readonly accepted: false }
-> {
+): Promise<{ readonly accepted: true; readonly sequence: number; readonly duplicate: boolean } | Refused> {
   try {
     const stored = await publishStored(nc, eventSubject(fact.jobId), encode(fact), {
       messageId: factId(fact),
@@ -59,7 +60,21 @@ export async function appendFact(
     return { accepted: true, ...stored };
   } catch (error) {
     const { wrongLastSequence, wrongLastSequenceUnknown } = JETSTREAM_ERRORS;
-    if (isJetStreamError(error, wrongLastSequence, wrongLastSequenceUnknown)) return { accepted: false };
-    throw error;
+    if (!isJetStreamError(error, wrongLastSequence, wrongLastSequenceUnknown)) throw error;
+    return adoptOwn(nc, fact, timeoutMs);
   }
+}
+
+/**
+ * A refusal may be our own doing: the answer to the first try got lost, and this server checks the expected
+ * sequence before it looks for duplicates (2.9 does it the other way round), or has forgotten them.
+ */
+async function adoptOwn(
+  nc: NatsConnection,
+  fact: FactMessage,
+  timeoutMs: number | undefined,
+): Promise<{ readonly accepted: true; readonly sequence: number; readonly duplicate: boolean } | Refused> {
+  const last = await readLastFact(nc, fact.jobId, timeoutMs);
+  if (last === null || factId(last.fact) !== factId(fact)) return { accepted: false };
+  return { accepted: true, sequence: last.sequence, duplicate: true };
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { jetstreamManager } from '@nats-io/jetstream';
+import { jetstreamManager, StorageType } from '@nats-io/jetstream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   eventSubject,
@@ -56,9 +56,13 @@ test('a stream that was made otherwise is refused with the fields that differ', 
   const other = await startTestNats();
   const connection = await connectToNats({ url: other.url, name: 'test', log });
   const manager = await jetstreamManager(connection);
-  await manager.streams.add({ name: STREAMS.events, subjects: [eventSubject('*')] });
+  await manager.streams.add({
+    name: STREAMS.events,
+    subjects: [eventSubject('*')],
+    storage: StorageType.Memory,
+  });
   await expect(ensureStreams(connection, log)).rejects.toThrow(StreamConfigError);
-  await expect(ensureStreams(connection, log)).rejects.toThrow(/EVENTS has another.*republish/);
+  await expect(ensureStreams(connection, log)).rejects.toThrow(/EVENTS has another.*storage/);
   await connection.close();
   await other.dispose();
 });
@@ -115,7 +119,9 @@ test('an order that nobody can read is taken off its lane', async () => {
 });
 
 test('a lane that does not exist yet gives no order and no crash', async () => {
-  await expect(pullOrder(nc, 'deepgram', 'LOW', 200)).rejects.toThrow(PullTimeoutError);
+  // Old servers say nothing at all, new ones that nobody is there.
+  const answer = await pullOrder(nc, 'deepgram', 'LOW', 200).catch((error: unknown) => error);
+  expect(answer === null || answer instanceof PullTimeoutError).toBe(true);
 });
 
 test('a chain takes a fact only after the fact that its writer saw last', async () => {
