@@ -1,7 +1,8 @@
 /**
  * The whisper.cpp models that `npm run models -- pull` knows. Names, sizes and SHA-1 sums are those that the
  * publisher lists (Source: the README of huggingface.co/ggerganov/whisper.cpp); the sizes there are
- * rounded. The demo model is this project's own.
+ * rounded. Three sums (`medium.en-q8_0`, `large-v2-q8_0`, `large-v3-turbo-q8_0`) are known from one list of a third party only.
+ * The demo model is this project's own.
  */
 export interface CatalogueModel {
   readonly name: string;
