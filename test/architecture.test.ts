@@ -13,7 +13,7 @@ const NATS = '@nats-io/';
 const DATABASE = ['typeorm', 'pg'];
 const GRAPHQL = ['graphql', '@pothos/', '@graphql-yoga/', '@escape.tech/'];
 
-/** The table of docs/architecture.md. */
+/** Who may import whom; a new folder needs its row here. */
 const LAYERS: Readonly<Record<string, Layer>> = {
   'src/domain': { folders: [], packages: [] },
   'src/contract': { folders: ['src/domain'], packages: ['zod'] },
