@@ -1,6 +1,7 @@
 import type { FactMessage } from '../contract/messages.ts';
 import type { Job } from '../domain/job.ts';
 import {
+  buildsOnMissing,
   cancelAttempt,
   completeAttempt,
   continueAttempt,
@@ -38,6 +39,7 @@ export function applyFact(
     checkpointMs: fact.checkpointMs,
     language: fact.language,
   };
+  if (buildsOnMissing(job, fact.attempt, checkpoint)) return { ok: false, refusal: 'GAP' };
   switch (fact.type) {
     case 'started':
       return whenAccepted(startAttempt(job, fact, checkpoint), (next) => ({

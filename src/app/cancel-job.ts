@@ -1,4 +1,4 @@
-import { PROTOCOL_VERSION } from '../contract/messages.ts';
+import type { FactMessage } from '../contract/messages.ts';
 import { NotFoundError } from '../domain/errors.ts';
 import { endWaiting } from '../domain/job-transitions.ts';
 import type { RetryPolicy } from '../domain/retry-policy.ts';
@@ -66,7 +66,7 @@ export async function pressCancel(ports: CancelJobPorts, jobId: string): Promise
   if (stored.job.status === 'QUEUED') {
     const end = await ports.broker.endRun(jobId, { type: 'canceled' }, stored.job.attempt);
     if (end.ended) {
-      await storeServerEnd(ports, jobId, { type: 'canceled' }, end);
+      await storeServerEnd(ports, end.fact);
       if (stored.orderSequence !== null) await ports.broker.deleteOrder(stored.orderSequence);
       return 'CANCELED';
     }
@@ -78,31 +78,13 @@ export async function pressCancel(ports: CancelJobPorts, jobId: string): Promise
 /** Stores an end that the server put on the chain itself, without waiting for the projector to come by. */
 export async function storeServerEnd(
   ports: Pick<CancelJobPorts, 'store' | 'environment' | 'retry'>,
-  jobId: string,
-  end: Parameters<Broker['endRun']>[1],
-  fact: { readonly attempt: number; readonly ordinal: number; readonly instance: string },
+  fact: FactMessage,
 ): Promise<void> {
-  const now = ports.environment.now();
-  await ports.store.transaction(async (jobs) => {
-    const stored = (await jobs.lock([jobId])).get(jobId);
+  const { store, environment, retry } = ports;
+  await store.transaction(async (jobs) => {
+    const stored = (await jobs.lock([fact.jobId])).get(fact.jobId);
     if (stored === undefined) return;
-    const { checkpoint, lostAttempts } = stored.job;
-    const applied = applyFact(
-      stored.job,
-      {
-        ...checkpoint,
-        ...fact,
-        v: PROTOCOL_VERSION,
-        jobId,
-        at: now.getTime(),
-        lostAttempts,
-        requestId: null,
-        ...end,
-      } as Parameters<typeof applyFact>[1],
-      ports.retry,
-      now,
-      ports.environment.random(),
-    );
+    const applied = applyFact(stored.job, fact, retry, environment.now(), environment.random());
     // A refusal means that the projector was faster, or has facts to apply before this one: it does the rest.
     if (applied.ok) await jobs.apply([applied.update]);
   });

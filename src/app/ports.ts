@@ -1,3 +1,4 @@
+import type { FactMessage } from '../contract/messages.ts';
 import type { Job } from '../domain/job.ts';
 import type { Segment } from '../domain/transcript.ts';
 import type {
@@ -293,8 +294,11 @@ export interface Broker {
    * @param atLeastAttempt The last attempt that the database knows of; the chain may have lost it.
    */
   endRun(jobId: string, end: ServerEnd, atLeastAttempt: number): Promise<EndRunResult>;
-  /** The attempt that the job's chain ends in; 0 when it is empty. */
-  lastAttempt(jobId: string): Promise<number>;
+  /**
+   * Makes sure that a worker may run a job that the database calls unfinished, whatever its chain ends in (a broker
+   * that lost its newest facts may have let a run complete that nobody believed). Returns the chain's last attempt.
+   */
+  reopen(jobId: string): Promise<number>;
 }
 
 export type ServerEnd =
@@ -302,7 +306,7 @@ export type ServerEnd =
   | { readonly type: 'lost' }
   | { readonly type: 'failed'; readonly failure: Failure };
 export type EndRunResult =
-  /** The fact is on the chain; `attempt` and `ordinal` tell which. */
-  | { readonly ended: true; readonly attempt: number; readonly ordinal: number; readonly instance: string }
+  /** The fact is on the chain. */
+  | { readonly ended: true; readonly fact: FactMessage }
   /** A worker has the job, or it is over. */
   | { readonly ended: false };

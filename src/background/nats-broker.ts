@@ -39,7 +39,7 @@ export function createNatsBroker(options: NatsBrokerOptions): Broker {
       }),
     endRun: (jobId, end, atLeastAttempt) =>
       endRun(session.connection, jobId, end, atLeastAttempt, options.now()),
-    lastAttempt: async (jobId) => (await readLastFact(session.connection, jobId))?.fact.attempt ?? 0,
+    reopen: (jobId) => reopen(session.connection, jobId, options.now()),
   };
 }
 
@@ -74,6 +74,8 @@ function mayEnd(last: FactMessage | null, end: ServerEnd): boolean {
   return end.type === 'lost' ? running : !running;
 }
 
+type Last = Awaited<ReturnType<typeof readLastFact>>;
+
 async function endRun(
   nc: NatsConnection,
   jobId: string,
@@ -83,27 +85,58 @@ async function endRun(
 ): Promise<EndRunResult> {
   const last = await readLastFact(nc, jobId);
   if (!mayEnd(last?.fact ?? null, end)) return { ended: false };
-  // A chain that lost its end ends the attempt that would come next.
   const isBehind = last === null || last.fact.attempt < atLeastAttempt;
-  const attempt = isBehind ? atLeastAttempt + 1 : last.fact.attempt;
+  if (end.type === 'lost' && isBehind) return { ended: false };
+  // A failure is one of the attempt that would come next, so that a second copy of the order knows it is over.
+  const isNext = end.type === 'failed' || isBehind;
+  const place = isNext ? nextAttempt(last, atLeastAttempt) : sameAttempt(last);
   const fact = {
-    v: PROTOCOL_VERSION,
-    jobId,
-    attempt,
-    instance: `server-${now.getTime()}`,
-    ordinal: isBehind ? 1 : last.fact.ordinal + 1,
-    at: now.getTime(),
-    generation: last?.fact.generation ?? 0,
-    segmentCount: last?.fact.segmentCount ?? 0,
-    checkpointMs: last?.fact.checkpointMs ?? 0,
-    language: last?.fact.language ?? null,
+    ...serverFact(jobId, last, place, now),
     lostAttempts: (last?.fact.lostAttempts ?? 0) + (end.type === 'lost' ? 1 : 0),
-  } as const;
+  };
   const message: FactMessage =
     end.type === 'failed'
       ? { ...fact, type: 'failed', failure: end.failure, requestId: null }
       : { ...fact, type: end.type };
   const appended = await appendFact(nc, message, last?.sequence ?? 0);
-  if (!appended.accepted) return { ended: false };
-  return { ended: true, attempt: fact.attempt, ordinal: fact.ordinal, instance: fact.instance };
+  return appended.accepted ? { ended: true, fact: message } : { ended: false };
+}
+
+/** A chain that ends in an outcome gets a `released` behind it, after which workers may run the job again. */
+async function reopen(nc: NatsConnection, jobId: string, now: Date): Promise<number> {
+  const last = await readLastFact(nc, jobId);
+  if (last === null) return 0;
+  if (last.fact.type !== 'completed' && last.fact.type !== 'canceled') return last.fact.attempt;
+  const place = nextAttempt(last, 0);
+  const fact: FactMessage = { ...serverFact(jobId, last, place, now), type: 'released' };
+  await appendFact(nc, fact, last.sequence);
+  return place.attempt;
+}
+
+interface Place {
+  readonly attempt: number;
+  readonly ordinal: number;
+}
+
+function nextAttempt(last: Last, atLeastAttempt: number): Place {
+  return { attempt: Math.max(last?.fact.attempt ?? 0, atLeastAttempt) + 1, ordinal: 1 };
+}
+
+function sameAttempt(last: Last): Place {
+  return { attempt: last?.fact.attempt ?? 0, ordinal: (last?.fact.ordinal ?? 0) + 1 };
+}
+
+function serverFact(jobId: string, last: Last, place: Place, now: Date) {
+  return {
+    ...place,
+    v: PROTOCOL_VERSION,
+    jobId,
+    instance: `server-${now.getTime()}`,
+    at: now.getTime(),
+    generation: last?.fact.generation ?? 0,
+    segmentCount: last?.fact.segmentCount ?? 0,
+    checkpointMs: last?.fact.checkpointMs ?? 0,
+    language: last?.fact.language ?? null,
+    lostAttempts: last?.fact.lostAttempts ?? 0,
+  } as const;
 }

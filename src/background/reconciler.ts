@@ -123,7 +123,7 @@ export class Reconciler {
     const end = { type: 'failed', failure: deadlineFailure(null) } as const;
     const ended = await broker.endRun(id, end, stored.job.attempt);
     if (!ended.ended) return;
-    await storeServerEnd(this.#cancelPorts, id, end, ended);
+    await storeServerEnd(this.#cancelPorts, ended.fact);
     if (stored.orderSequence !== null) await broker.deleteOrder(stored.orderSequence);
   }
 
@@ -136,8 +136,11 @@ export class Reconciler {
       if (job.status !== 'PROCESSING' || (heardAt !== null && heardAt > before)) continue;
       const ended = await broker.endRun(job.id, { type: 'lost' }, job.attempt);
       if (!ended.ended) continue;
-      log.warn({ jobId: job.id, attempt: ended.attempt }, 'a worker vanished; its job waits for another');
-      await storeServerEnd(this.#cancelPorts, job.id, { type: 'lost' }, ended);
+      log.warn(
+        { jobId: job.id, attempt: ended.fact.attempt },
+        'a worker vanished; its job waits for another',
+      );
+      await storeServerEnd(this.#cancelPorts, ended.fact);
     }
   }
 
@@ -167,7 +170,7 @@ export class Reconciler {
     const job: AdmittedJob | null = await schedule.readmit(id);
     if (job === null) return;
     // The chain may be ahead of the rows; an order for an attempt that it calls over would be forgotten.
-    const attempt = Math.max(job.attempt, (await broker.lastAttempt(id)) + 1);
+    const attempt = Math.max(job.attempt, (await broker.reopen(id)) + 1);
     const { sequence } = await broker.publishOrder({ ...job, attempt });
     await schedule.recordOrders([{ id, run: job.run, sequence }]);
   }

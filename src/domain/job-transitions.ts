@@ -48,6 +48,13 @@ const accept = <Next extends Job>(job: Next): { readonly ok: true; readonly job:
   job,
 });
 
+/** True when an attempt begins, or ends before it began, on segments that were never applied: facts are missing. */
+export function buildsOnMissing(job: Job, attempt: number, checkpoint: Checkpoint): boolean {
+  if (isFinal(job.status) || attempt <= job.attempt) return false;
+  const stored = job.checkpoint;
+  return checkpoint.generation === stored.generation && checkpoint.segmentCount > stored.segmentCount;
+}
+
 /** A worker began attempt `report.attempt`. A former attempt that never ended counts as lost. */
 export function startAttempt(job: Job, report: Report, checkpoint: Checkpoint): Transition<ProcessingJob> {
   if (isFinal(job.status)) return refuse('JOB_FINAL');
@@ -145,7 +152,8 @@ export function failAttempt(
 ): Transition<QueuedJob | RetryingJob | FailedJob | CanceledJob> {
   const refusal = mayEnd(job, report);
   if (refusal !== null) return refuse(refusal);
-  const lost = failure.kind === 'WORKER_LOST' ? 1 : 0;
+  // A run that gave the job up as poison tells of the run before it; one that began was counted then.
+  const lost = failure.kind === 'WORKER_LOST' && report.attempt > job.attempt ? 1 : 0;
   const ended: Job = {
     ...job,
     attempt: report.attempt,
@@ -265,6 +273,7 @@ export function retryByHand(job: FailedJob, change: { readonly startOver: boolea
     lostAttempts: 0,
     engineIndex: 0,
     deadline: null,
+    cancelRequestedAt: null,
     checkpoint: change.startOver
       ? { generation: generation + 1, segmentCount: 0, checkpointMs: 0, language: null }
       : { ...job.checkpoint, language },

@@ -12,22 +12,28 @@ interface Page {
 /** Good enough for a page of 9 MB that is mostly read over loopback; higher levels take seconds. */
 const BROTLI_QUALITY = 5;
 
+/** On a first visit GraphiQL fills the editor of variables from its storage, not from the first tab. */
+const FIRST_VISIT = `<script>
+  if (localStorage.getItem('graphiql:tabState') === null) {
+    localStorage.setItem('graphiql:variables', ${JSON.stringify(GRAPHIQL_TABS[0]?.variables ?? '')});
+  }
+</script>`;
+
 let page: Promise<Page> | undefined;
 
 /** Everything is in one page, so that it works without any network. */
 async function renderPage(): Promise<Page> {
   // 9 MB of script that a server without readers should not hold.
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
-  const identity = Buffer.from(
-    renderGraphiQL({
-      title: 'Transcription API',
-      defaultTabs: GRAPHIQL_TABS,
-      subscriptionsProtocol: 'WS',
-      inputValueDeprecation: true,
-      schemaDescription: true,
-      shouldPersistHeaders: false,
-    }),
-  );
+  const html = renderGraphiQL({
+    title: 'Transcription API',
+    defaultTabs: GRAPHIQL_TABS,
+    subscriptionsProtocol: 'WS',
+    inputValueDeprecation: true,
+    schemaDescription: true,
+    shouldPersistHeaders: false,
+  });
+  const identity = Buffer.from(html.replace('<div id="root"></div>', (root) => root + FIRST_VISIT));
   const [gzipped, br] = await Promise.all([
     promisify(gzip)(identity),
     promisify(brotliCompress)(identity, { params: { [zlib.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY } }),
@@ -35,13 +41,10 @@ async function renderPage(): Promise<Page> {
   return { identity, gzip: gzipped, br };
 }
 
-/** A browser asks for the page; a client that sends a query by GET does not. */
-export function wantsGraphiql(req: IncomingMessage, url: URL): boolean {
-  return (
-    (req.method === 'GET' || req.method === 'HEAD') &&
-    !url.searchParams.has('query') &&
-    (req.headers.accept ?? '').includes('text/html')
-  );
+/** A browser asks for the page, also with a query in the address, where GraphiQL keeps it; other clients do not. */
+export function wantsGraphiql(req: IncomingMessage): boolean {
+  const isRead = req.method === 'GET' || req.method === 'HEAD';
+  return isRead && (req.headers.accept ?? '').includes('text/html');
 }
 
 export async function sendGraphiql(req: IncomingMessage, res: ServerResponse): Promise<void> {

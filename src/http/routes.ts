@@ -40,7 +40,7 @@ export interface Exchange {
 export async function route(deps: RouteDeps, { url, req, res, signal }: Exchange): Promise<void> {
   const { pathname } = url;
   if (pathname === '/graphql') {
-    if (deps.hasGraphiql && wantsGraphiql(req, url)) return sendGraphiql(req, res);
+    if (deps.hasGraphiql && wantsGraphiql(req)) return sendGraphiql(req, res);
     const principal = await deps.authenticate(req, {});
     return handleGraphQL(deps.graphql, req, res, { principal, requestId: currentRequestId(), signal });
   }

@@ -109,11 +109,12 @@ export class Fleet {
   #endRun(end: ServerDraft): FactMessage {
     const tail = this.#tail;
     const behind = tail === null || tail.attempt < this.job.attempt;
+    const next = behind || end.type === 'failed';
     const { generation, segmentCount, checkpointMs, language } = tail ?? this.job.checkpoint;
     const fact: FactMessage = {
       ...{ v: 1, jobId: JOB_ID, instance: `server-${this.#instances++}`, at: this.now.getTime() },
-      attempt: behind ? this.job.attempt + 1 : tail.attempt,
-      ordinal: behind ? 1 : tail.ordinal + 1,
+      attempt: next ? Math.max(this.job.attempt, tail?.attempt ?? 0) + 1 : tail.attempt,
+      ordinal: next ? 1 : tail.ordinal + 1,
       ...{ generation, segmentCount, checkpointMs, language },
       lostAttempts: (tail?.lostAttempts ?? 0) + (end.type === 'lost' ? 1 : 0),
       ...end,

@@ -44,7 +44,7 @@ describe('failAttempt', () => {
   });
 
   it('is a dead letter when its worker was lost too often', () => {
-    const job = aProcessingJob({ lostAttempts: 2, maxAttempts: 10 });
+    const job = aProcessingJob({ lostAttempts: 3, maxAttempts: 10 });
 
     expect(fail(job, NEXT, aFailure({ kind: 'WORKER_LOST' }))).toMatchObject({
       ok: true,
