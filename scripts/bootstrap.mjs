@@ -17,17 +17,22 @@ const PROGRAMS = {
   migrate: 'dist/src/migrate.js',
   schema: 'dist/src/print-schema.js',
 };
+/** What works on the sources, and starts the programs as processes of their own. */
+const TOOLS = {
+  test: ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts'],
+  chaos: ['--import', 'tsx', 'test/chaos/main.ts'],
+};
 
 const [command, ...args] = process.argv.slice(2);
-if (command !== 'test' && !Object.hasOwn(PROGRAMS, command ?? '')) {
-  fail(`usage: node scripts/bootstrap.mjs <test|${Object.keys(PROGRAMS).join('|')}> [arguments]`, 2);
+if (!Object.hasOwn(TOOLS, command ?? '') && !Object.hasOwn(PROGRAMS, command ?? '')) {
+  const known = [...Object.keys(TOOLS), ...Object.keys(PROGRAMS)].join('|');
+  fail(`usage: node scripts/bootstrap.mjs <${known}> [arguments]`, 2);
 }
 checkNode();
 await install();
 await build();
-if (command === 'test') {
-  const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts'];
-  process.exitCode = await run(process.execPath, [...vitest, ...args]);
+if (Object.hasOwn(TOOLS, command)) {
+  process.exitCode = await run(process.execPath, [...TOOLS[command], ...args]);
 } else {
   const program = join(root, PROGRAMS[command]);
   process.argv = [process.execPath, program, ...args];

@@ -1,0 +1,62 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { toTable } from './report.ts';
+import { runChaos } from './run-chaos.ts';
+
+interface CommandLine {
+  readonly minutes: number;
+  readonly seed: number;
+  readonly jobs?: number;
+  readonly workers: number;
+  readonly calm: number;
+  readonly nats?: string;
+}
+
+/** As many jobs a minute as two cores bear while everything around them breaks. */
+const JOBS_A_MINUTE = 20;
+const MIN_JOBS = 40;
+
+// The processes of a run end with it, which a signal alone would not tell them.
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
+await new Command('chaos')
+  .description(
+    'Breaks a whole system of real processes for a while and checks that nothing was lost or done twice.',
+  )
+  .option('--minutes <n>', 'how long the storm lasts', toPositive, 2)
+  .option(
+    '--seed <n>',
+    'decides the plan; the same seed gives the same plan',
+    toPositive,
+    Date.now() % 100_000,
+  )
+  .option('--jobs <n>', `jobs to submit (default: ${JOBS_A_MINUTE} a minute)`, toPositive)
+  .option('--workers <n>', 'worker processes', toPositive, 4)
+  .option('--calm <minutes>', 'how long all jobs may take to end after the storm', toPositive, 5)
+  .option('--nats <path>', 'the nats-server to use (default: NATS_SERVER_BIN, or the one found)')
+  .action(main)
+  .parseAsync();
+
+async function main(options: CommandLine): Promise<void> {
+  const { minutes, seed, workers, calm, nats } = options;
+  const jobs = options.jobs ?? Math.max(MIN_JOBS, Math.round(minutes * JOBS_A_MINUTE));
+  const say = (text: string): void => void process.stdout.write(`${new Date().toISOString()} ${text}\n`);
+  say(`seed ${seed}: ${jobs} jobs, ${workers} workers`);
+  const { report, directory } = await runChaos({
+    ...{ minutes, seed, jobs, workers, calmMinutes: calm },
+    natsBinary: nats,
+    onProgress: say,
+  });
+  process.stdout.write(`\n${toTable(report)}\n`);
+  for (const { check, jobId, what } of report.breaches.slice(0, 50)) {
+    process.stdout.write(`BREACH ${check}: ${jobId ?? ''} ${what}\n`);
+  }
+  if (report.breaches.length > 0) process.stdout.write(`Logs and facts: ${directory}\n`);
+  // Whatever still holds a handle must not keep a run from telling its outcome.
+  process.exit(report.breaches.length === 0 ? 0 : 1);
+}
+
+function toPositive(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value <= 0) throw new InvalidArgumentError('a number above 0');
+  return value;
+}

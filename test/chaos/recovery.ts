@@ -1,0 +1,36 @@
+import { endsAttempt } from '../../src/contract/messages.ts';
+import type { StoredFact } from './chains.ts';
+import type { Kill } from './storm.ts';
+
+export interface Recovery {
+  readonly jobId: string;
+  readonly killedAt: number;
+  /** From the kill to the next `started` of the job. */
+  readonly tookMs: number;
+}
+
+/** How long each job that a killed worker was running waited for the next one. */
+export function recoveriesOf(
+  kills: readonly Kill[],
+  chains: ReadonlyMap<string, readonly StoredFact[]>,
+): readonly Recovery[] {
+  return kills.flatMap(({ workerId, at }) =>
+    [...chains].flatMap(([jobId, chain]) => {
+      const next = chain.findIndex((stored) => stored.at > at);
+      const last = chain.at(next === -1 ? -1 : next - 1);
+      if (next < 1 || last === undefined || endsAttempt(last.fact)) return [];
+      const run = chain.findLast(
+        ({ fact, sequence }) => fact.type === 'started' && sequence <= last.sequence,
+      );
+      if (run?.fact.type !== 'started' || run.fact.workerId !== workerId) return [];
+      const restart = chain.slice(next).find(({ fact }) => fact.type === 'started');
+      return restart === undefined ? [] : [{ jobId, killedAt: at, tookMs: restart.at - at }];
+    }),
+  );
+}
+
+/** Nearest rank; null of nothing. */
+export function percentile(values: readonly number[], percent: number): number | null {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? null;
+}

@@ -1,0 +1,93 @@
+import pg from 'pg';
+import type { Failure, JobStatus } from '../../src/domain/vocabulary.ts';
+
+export interface JobState {
+  readonly id: string;
+  readonly number: number;
+  readonly status: JobStatus;
+  readonly attempt: number;
+  readonly lostAttempts: number;
+  readonly failure: Failure | null;
+  readonly deadLetteredAt: Date | null;
+  readonly segmentCount: number;
+}
+
+export interface StoredSegment {
+  readonly index: number;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly text: string;
+}
+
+/** The audit's own eyes on the tables; one connection a question, as the database comes and goes. */
+export class RunDatabase {
+  readonly #url: string;
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  /** Sequences of orders that may be in JetStream now. */
+  async orderSequences(): Promise<readonly number[]> {
+    const rows = await this.query<{ sequence: string }>(
+      'SELECT order_sequence AS sequence FROM jobs WHERE order_sequence IS NOT NULL AND admitted_at IS NOT NULL ORDER BY id',
+    );
+    return rows.map((row) => Number(row.sequence));
+  }
+
+  async unfinished(): Promise<number> {
+    const [row] = await this.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM jobs WHERE status NOT IN ('COMPLETED', 'FAILED', 'CANCELED')`,
+    );
+    return row?.count ?? 0;
+  }
+
+  jobs(): Promise<readonly JobState[]> {
+    return this.query<JobState>(
+      `SELECT id, (metadata->>'number')::int AS number, status, attempt, lost_attempts AS "lostAttempts", failure,
+          dead_lettered_at AS "deadLetteredAt", segment_count AS "segmentCount" FROM jobs ORDER BY id`,
+    );
+  }
+
+  async segments(): Promise<ReadonlyMap<string, readonly StoredSegment[]>> {
+    const rows = await this.query<StoredSegment & { jobId: string }>(
+      `SELECT job_id AS "jobId", index, start_ms AS "startMs", end_ms AS "endMs", text FROM segments
+        ORDER BY job_id, index`,
+    );
+    const byJob = new Map<string, StoredSegment[]>();
+    for (const row of rows) {
+      const segments = byJob.get(row.jobId);
+      if (segments === undefined) byJob.set(row.jobId, [row]);
+      else segments.push(row);
+    }
+    return byJob;
+  }
+
+  async projectedTo(): Promise<number> {
+    const [row] = await this.query<{ sequence: string }>('SELECT sequence FROM projector_offset');
+    return Number(row?.sequence ?? 0);
+  }
+
+  async quarantined(): Promise<readonly string[]> {
+    const rows = await this.query<{ subject: string; error: string }>(
+      'SELECT subject, error FROM fact_quarantine',
+    );
+    return rows.map((row) => `${row.subject}: ${row.error}`);
+  }
+
+  async query<Row extends pg.QueryResultRow>(sql: string, parameters: unknown[] = []): Promise<Row[]> {
+    const client = new pg.Client({
+      connectionString: this.#url,
+      connectionTimeoutMillis: 5000,
+      query_timeout: 20_000,
+    });
+    // The failed query tells the same.
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      return (await client.query<Row>(sql, parameters)).rows;
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { NatsConnection } from '../../src/messaging/connection.ts';
+import { findOrder, publishOrder } from '../../src/messaging/orders.ts';
+import type { Cluster } from './cluster.ts';
+import type { Member } from './member.ts';
+import type { FaultKind, PlannedFault } from './plan.ts';
+import type { RunDatabase } from './run-database.ts';
+
+/** A worker that was killed, so that its jobs' recovery can be measured. */
+export interface Kill {
+  readonly workerId: string;
+  readonly at: number;
+}
+
+export interface StormReport {
+  readonly counts: Record<FaultKind, number>;
+  readonly kills: readonly Kill[];
+}
+
+export interface StormContext {
+  readonly cluster: Cluster;
+  readonly database: RunDatabase;
+  readonly nc: NatsConnection;
+  readonly startedAt: number;
+}
+
+/** Does every planned fault at its time; one that finds nobody to hit is left out. */
+export async function rage(faults: readonly PlannedFault[], context: StormContext): Promise<StormReport> {
+  const counts = {} as Record<FaultKind, number>;
+  const kills: Kill[] = [];
+  for (const [number, fault] of faults.entries()) {
+    await delay(Math.max(0, context.startedAt + fault.atMs - Date.now()));
+    if (await strike(fault, number, context, kills)) counts[fault.kind] = (counts[fault.kind] ?? 0) + 1;
+  }
+  return { counts, kills };
+}
+
+async function strike(
+  fault: PlannedFault,
+  number: number,
+  context: StormContext,
+  kills: Kill[],
+): Promise<boolean> {
+  const { cluster } = context;
+  const [target, signal] = fault.kind.split('.') as [string, NodeJS.Signals];
+  switch (target) {
+    case 'worker':
+    case 'server': {
+      const members = target === 'worker' ? cluster.workers : cluster.servers;
+      const member = choose(members, fault.choice);
+      // A frozen one can be killed, but not asked to stop.
+      if (member === null || (member.isFrozen && signal !== 'SIGKILL')) return false;
+      const workerId = member.ready?.workerId;
+      if (!member.signal(signal)) return false;
+      if (signal === 'SIGKILL' && typeof workerId === 'string') kills.push({ workerId, at: Date.now() });
+      if (signal === 'SIGSTOP') void thaw(member, fault.durationMs);
+      return true;
+    }
+    case 'nats':
+    case 'postgres':
+      return cluster.killService(target, fault.durationMs);
+    default:
+      return duplicateOrder(fault.choice, number, context);
+  }
+}
+
+function choose(members: readonly Member[], choice: number): Member | null {
+  const alive = members.filter((member) => member.ready !== null);
+  return alive[Math.floor(choice * alive.length)] ?? null;
+}
+
+async function thaw(member: Member, afterMs: number): Promise<void> {
+  const frozen = member.ready;
+  await delay(afterMs, undefined, { ref: false });
+  // Another process by now, which was never frozen.
+  if (member.ready === frozen) member.signal('SIGCONT');
+}
+
+/** The same order once more under another message id, as a publisher that forgot would send it. */
+async function duplicateOrder(
+  choice: number,
+  number: number,
+  { database, nc }: StormContext,
+): Promise<boolean> {
+  try {
+    const sequences = await database.orderSequences();
+    const sequence = sequences[Math.floor(choice * sequences.length)];
+    const order = sequence === undefined ? null : await findOrder(nc, sequence);
+    if (order === null) return false;
+    await publishOrder(nc, { ...order, run: order.run + 1_000_000 + number });
+    return true;
+  } catch {
+    return false; // Postgres or NATS is away just now.
+  }
+}
