@@ -39,13 +39,22 @@ export async function startServerProcess(env: Environment): Promise<TestServer> 
 }
 
 /** A worker; the first one on a machine may build whisper.cpp, hence the long default. */
-export async function startWorkerProcess(env: Environment, readyTimeoutMs = 600_000): Promise<TestProcess> {
-  return startProcess('worker/main.js', env, readyTimeoutMs);
+export async function startWorkerProcess(
+  env: Environment,
+  readyTimeoutMs = 600_000,
+  args: readonly string[] = [],
+): Promise<TestProcess> {
+  return startProcess('worker/main.js', env, readyTimeoutMs, args);
 }
 
-async function startProcess(script: string, env: Environment, readyTimeoutMs: number): Promise<TestProcess> {
+async function startProcess(
+  script: string,
+  env: Environment,
+  readyTimeoutMs: number,
+  args: readonly string[] = [],
+): Promise<TestProcess> {
   const path = fileURLToPath(new URL(`../../dist/${script}`, import.meta.url));
-  const child = spawn(process.execPath, ['--enable-source-maps', path], {
+  const child = spawn(process.execPath, ['--enable-source-maps', path, ...args], {
     env: { ...withoutTestRunner(process.env), ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
