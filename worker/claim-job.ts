@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { poisonFailure } from '../src/domain/job-transitions.ts';
+import { DEFAULT_MODEL } from '../src/domain/vocabulary.ts';
 import { readControl } from '../src/messaging/control.ts';
 import { readLastFact } from '../src/messaging/fact-chain.ts';
 import { hearRun } from '../src/messaging/live.ts';
@@ -90,7 +91,7 @@ async function carryOut(
 
   async function start(plan: RunPlan, from: ClaimRequest): Promise<FactPublisher> {
     const facts = begin(plan, from);
-    const { model } = order.options;
+    const model = order.options.model === DEFAULT_MODEL ? context.defaultModel : order.options.model;
     await facts.publish({ type: 'started', workerId: context.workerId, engine: order.engine, model });
     return facts;
   }

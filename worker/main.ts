@@ -81,7 +81,7 @@ async function work(
     log,
     engine,
     audio,
-    slots: options.slots ?? slotsFor(engine, config),
+    slots: slotsFor(engine, options.slots, config),
     pieceMs: config.CHUNK_SECONDS * 1000,
     directory: join(config.DATA_DIR, 'work'),
     name: options.name,
@@ -122,9 +122,10 @@ async function audioFor(
 }
 
 /** Engines in the cloud cost the machine nothing, so they say themselves how much they take. */
-function slotsFor(engine: TranscriptionEngine, config: WorkerConfig): number {
-  const own = 'maxConcurrency' in engine ? engine.maxConcurrency : undefined;
-  return typeof own === 'number' ? Math.max(config.WORKER_SLOTS, own) : config.WORKER_SLOTS;
+function slotsFor(engine: TranscriptionEngine, asked: number | undefined, config: WorkerConfig): number {
+  if (engine.maxConcurrency === undefined) return asked ?? config.WORKER_SLOTS;
+  // Jobs above the engine's own limit would hold a slot and wait, and be shown as running.
+  return Math.min(asked ?? engine.maxConcurrency, engine.maxConcurrency);
 }
 
 function toSlots(text: string): number {

@@ -11,6 +11,8 @@ export interface WorkerContext {
   readonly log: Logger;
   readonly workerId: string;
   readonly engine: TranscriptionEngine;
+  /** What an order for the model `default` runs. */
+  readonly defaultModel: string;
   readonly audio: AudioPipeline;
   readonly speed: SpeedMeter;
   readonly timing: WorkerTiming;

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { toId } from '../src/domain/ids.ts';
-import { queueOf } from '../src/domain/vocabulary.ts';
+import { DEFAULT_MODEL, queueOf } from '../src/domain/vocabulary.ts';
 import type { NatsConnection } from '../src/messaging/connection.ts';
 import type { Delivery } from '../src/messaging/pull-order.ts';
 import type { Logger } from '../src/observability/logger.ts';
@@ -51,12 +51,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const speed = new SpeedMeter();
   const jobs = new Map<Delivery, string>();
   const counts = { processed: 0, failed: 0 };
+  const models = await engine.models();
   const context: WorkerContext = {
     nc,
     log,
     workerId,
     engine,
     audio: options.audio,
+    defaultModel: models.find((model) => model.isDefault)?.name ?? DEFAULT_MODEL,
     speed,
     timing,
     workDirectory: await prepareWorkDirectory(options.directory),
@@ -69,7 +71,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     name: options.name,
     version: options.version,
     engine,
-    models: await engine.models(),
+    models,
     slots,
     everyMs: timing.announceMs,
     news: () => ({
@@ -86,7 +88,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     queue: queueOf(engine.engine),
     slots,
     timing,
-    isAvailable: () => engine.available,
+    // While the breaker probes, one job is the probe; others would only lose an attempt.
+    isAvailable: () =>
+      engine.available && ((engine.breakerState ?? 'closed') === 'closed' || loop.busy === 0),
     onChange: () => announcer.announce(),
     run: async (delivery) => {
       jobs.set(delivery, delivery.order.jobId);

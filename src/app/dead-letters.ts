@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ConfirmationError } from '../domain/errors.ts';
 import type { BulkJobsInput, BulkJobsView, JobFilter, Principal } from './application.ts';
-import type { Environment, JobReader, JobStore, JobTransaction, StoredJob } from './ports.ts';
+import type { Broker, Environment, JobReader, JobStore, JobTransaction, StoredJob } from './ports.ts';
 import { requeue } from './retry-job.ts';
 import { validate } from './validate.ts';
 
@@ -17,6 +17,7 @@ const BATCH_SIZE = 100;
 export interface DeadLetterPorts {
   readonly store: JobStore;
   readonly reader: JobReader;
+  readonly broker: Broker;
   readonly environment: Environment;
 }
 
@@ -27,7 +28,7 @@ export function requeueDeadLetters(
   input: BulkJobsInput,
 ): Promise<BulkJobsView> {
   return forEachDeadLetter(ports, by, input, (jobs, stored, now) =>
-    requeue(jobs, stored, { model: null, priority: null, now }),
+    requeue(ports.broker, jobs, stored, { model: null, priority: null, now }),
   );
 }
 

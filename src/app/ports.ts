@@ -294,6 +294,8 @@ export interface Broker {
    * @param atLeastAttempt The last attempt that the database knows of; the chain may have lost it.
    */
   endRun(jobId: string, end: ServerEnd, atLeastAttempt: number): Promise<EndRunResult>;
+  /** Forgets a cancel that was asked of an earlier attempt. */
+  clearCancel(jobId: string): Promise<void>;
   /**
    * Makes sure that a worker may run a job that the database calls unfinished, whatever its chain ends in (a broker
    * that lost its newest facts may have let a run complete that nobody believed). Returns the chain's last attempt.

@@ -3,7 +3,7 @@ import { InvalidStateError, NotFoundError, ValidationError } from '../domain/err
 import { retryByHand } from '../domain/job-transitions.ts';
 import { JOB_PRIORITIES } from '../domain/vocabulary.ts';
 import type { Principal, RetryJobInput } from './application.ts';
-import type { Environment, JobStore, JobTransaction, ModelStore, StoredJob } from './ports.ts';
+import type { Broker, Environment, JobStore, JobTransaction, ModelStore, StoredJob } from './ports.ts';
 import { replayOf } from './submit-job.ts';
 import { validate } from './validate.ts';
 
@@ -17,6 +17,7 @@ const RetryJob = z.object({
 export interface RetryJobPorts {
   readonly store: JobStore;
   readonly models: ModelStore;
+  readonly broker: Broker;
   readonly environment: Environment;
   readonly hash: (text: string) => string;
 }
@@ -60,7 +61,11 @@ export async function retryJob(
       const message = `\`model\` ${input.model} is not known: ${engineModels.map((model) => model.name).join(', ')}.`;
       throw new ValidationError([{ path: ['input', 'model'], rule: 'known', message }]);
     }
-    await requeue(jobs, stored, { model: input.model ?? null, priority: input.priority ?? null, now });
+    await requeue(ports.broker, jobs, stored, {
+      model: input.model ?? null,
+      priority: input.priority ?? null,
+      now,
+    });
     return { claimed: true as const };
   });
   return claim.claimed ? { jobId: input.id, replayed: false } : { jobId: replayOf(claim), replayed: true };
@@ -68,6 +73,7 @@ export async function retryJob(
 
 /** @throws InvalidStateError unless the job is FAILED. */
 export async function requeue(
+  broker: Pick<Broker, 'clearCancel'>,
   jobs: JobTransaction,
   stored: StoredJob,
   change: {
@@ -82,6 +88,8 @@ export async function requeue(
       'FAILED',
     ]);
   }
+  // Rare (a deadline passed while a cancel was pending), so it may hold the row for a round trip.
+  if (job.cancelRequestedAt !== null) await broker.clearCancel(job.id);
   if (change.model !== null || change.priority !== null) await jobs.changeForRetry(job.id, change);
   const next = retryByHand(job, { startOver: change.model !== null });
   await jobs.apply([

@@ -2,7 +2,7 @@ import type { AdmittedJob, Broker, EndRunResult, ServerEnd } from '../app/ports.
 import { endsAttempt, type FactMessage, type Order, PROTOCOL_VERSION } from '../contract/messages.ts';
 import { engineOf } from '../domain/vocabulary.ts';
 import type { NatsConnection } from '../messaging/connection.ts';
-import { publishCancel } from '../messaging/control.ts';
+import { clearControl, publishCancel } from '../messaging/control.ts';
 import { appendFact, readLastFact } from '../messaging/fact-chain.ts';
 import { deleteOrder, findOrder, publishOrder } from '../messaging/orders.ts';
 import type { NatsSession } from './nats-session.ts';
@@ -39,6 +39,7 @@ export function createNatsBroker(options: NatsBrokerOptions): Broker {
       }),
     endRun: (jobId, end, atLeastAttempt) =>
       endRun(session.connection, jobId, end, atLeastAttempt, options.now()),
+    clearCancel: (jobId) => clearControl(session.connection, jobId),
     reopen: (jobId) => reopen(session.connection, jobId, options.now()),
   };
 }
