@@ -1,6 +1,7 @@
 import type {
   JobProgressEvent,
   JobSegmentsEvent,
+  JobView,
   Principal,
   WatchJobInput,
   WatchSegmentsInput,
@@ -35,47 +36,25 @@ export async function* watchJob(
   const minIntervalMs = checkInterval(input.minIntervalMs ?? DEFAULT_MIN_INTERVAL_MS);
   const reader = await SegmentReader.join(deps, by, input.id, input.after ?? null);
   try {
-    let last: {
-      readonly event: JobProgressEvent;
-      readonly ticks: number;
-      readonly generation: number;
-    } | null = null;
-    while (!signal.aborted) {
+    let last: Told | null = null;
+    while (!signal.aborted && !reader.channel.deleted) {
       const { channel } = reader;
-      if (channel.deleted) return;
       const { version, ticks } = channel;
       const newSegments = await reader.next();
       // Read after the segments, so that the state never runs ahead of them.
       const job = channel.view;
       const complete = reader.hasAll;
-      const changed =
-        last === null ||
-        newSegments.length > 0 ||
-        job.revision !== last.event.job.revision ||
-        ticks !== last.ticks;
-      if (changed && (complete || newSegments.length > 0)) {
-        const restarted = last === null || last.generation !== reader.generation;
-        const statusChanged =
-          last !== null && (job.status !== last.event.job.status || (complete && isFinal(job.status)));
-        // A final status is told only with the last segment.
-        const shown = isFinal(job.status) && !complete ? { ...job, status: 'PROCESSING' as const } : job;
-        const event: JobProgressEvent = {
-          type: restarted ? 'SNAPSHOT' : statusChanged ? 'STATUS' : 'PROGRESS',
-          newSegments,
-          cursor: encodeCursor({
-            jobId: job.id,
-            generation: reader.generation,
-            nextIndex: reader.nextIndex,
-            revision: job.revision,
-          }),
-          at: new Date(),
-          coalesced: last === null ? 0 : Math.max(0, ticks - last.ticks - 1),
-          job: shown,
+      const isNews =
+        last === null || job.revision !== last.event.job.revision || (complete && ticks !== last.ticks);
+      if (newSegments.length > 0 || (isNews && complete)) {
+        last = {
+          event: toEvent(reader, job, newSegments, ticks, last),
+          ticks,
+          generation: reader.generation,
         };
-        last = { event, ticks, generation: reader.generation };
-        yield event;
+        yield last.event;
       }
-      if (isFinal(job.status) && complete) return;
+      if (complete && isFinal(job.status)) return;
       if (!complete && newSegments.length > 0) continue;
       await channel.changedSince(version, signal);
       if (last !== null) await pace(channel, last.event, minIntervalMs, reader.nextIndex, signal);
@@ -83,6 +62,35 @@ export async function* watchJob(
   } finally {
     reader.leave();
   }
+}
+
+/** The last event that a subscriber was told. */
+interface Told {
+  readonly event: JobProgressEvent;
+  readonly ticks: number;
+  readonly generation: number;
+}
+
+function toEvent(
+  reader: SegmentReader,
+  job: JobView,
+  newSegments: readonly Segment[],
+  ticks: number,
+  last: Told | null,
+): JobProgressEvent {
+  const { generation, nextIndex, hasAll } = reader;
+  const isOver = isFinal(job.status);
+  const isRestarted = last === null || last.generation !== generation;
+  const isStatus = last !== null && (job.status !== last.event.job.status || (isOver && hasAll));
+  return {
+    type: isRestarted ? 'SNAPSHOT' : isStatus ? 'STATUS' : 'PROGRESS',
+    newSegments,
+    cursor: encodeCursor({ jobId: job.id, generation, nextIndex, revision: job.revision }),
+    at: new Date(),
+    coalesced: last === null ? 0 : Math.max(0, ticks - last.ticks - 1),
+    // A final status is told only with the last segment.
+    job: isOver && !hasAll ? { ...job, status: 'PROCESSING' } : job,
+  };
 }
 
 /** Ticks wait until the interval is over; a segment or a new status does not. */
