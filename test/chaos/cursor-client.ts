@@ -14,6 +14,14 @@ const QUERIES = {
   }`,
 } as const;
 
+/** Leaving while it connects is an error event, which the client no longer listens for by then. */
+class QuietWebSocket extends WebSocket {
+  constructor(url: string, protocols: string[]) {
+    super(url, protocols);
+    this.on('error', () => undefined);
+  }
+}
+
 interface SeenSegment {
   readonly index: number;
   readonly text: string;
@@ -76,7 +84,7 @@ async function* eventsOf(
 ): AsyncGenerator<SeenEvent> {
   const client = createClient({
     url: `${url.replace('http', 'ws')}/graphql`,
-    webSocketImpl: WebSocket,
+    webSocketImpl: QuietWebSocket,
     retryAttempts: 0,
     connectionAckWaitTimeout: 5000,
   });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -86,6 +87,7 @@ async function letItStorm({ options, cluster, nc, database, onSurprise }: Run): 
   const plan = planChaos(random, { jobs: options.jobs, durationMs: minutes * 60_000 });
   const startedAt = Date.now();
   const over = new AbortController();
+  setMaxListeners(0, over.signal);
   const api = new ApiClient(cluster.serverUrls, over.signal, onSurprise);
   const submitted: SubmittedJob[] = [];
   const following: Promise<Received>[] = [];

@@ -1,0 +1,147 @@
+import { once } from 'node:events';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { publishOrder } from '../../src/messaging/orders.ts';
+import { anOrder } from '../support/builders.ts';
+import { endWorker, type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
+import { eventually, segmentsOf, typesOf } from '../support/worker-rig.ts';
+
+/** What happens to jobs when their workers die, freeze, leave or are handed the same order twice. */
+let rig: FaultRig;
+beforeAll(async () => {
+  rig = await startFaultRig();
+});
+afterAll(() => rig?.stop());
+
+const outcomesOf = async (id: string): Promise<readonly (string | null)[]> =>
+  (await rig.jobs.find(id))?.attempts.map(({ outcome }) => outcome) ?? [];
+
+test('a job whose worker is killed goes on at its checkpoint, and says that it lost one', async () => {
+  const script = 'killed/24/1000/80';
+  const doomed = await rig.spawnWorker();
+  const id = await rig.submit(script);
+  await rig.reaches(id, 5);
+  await endWorker(doomed);
+  const heir = await rig.spawnWorker();
+
+  expect(await rig.completedTexts(id)).toEqual(textsOf(script));
+  expect(await outcomesOf(id)).toEqual(['LOST', 'COMPLETED']);
+  const facts = await rig.factsOf(id);
+  const restart = facts.findLast((fact) => fact.type === 'started');
+  expect(restart?.checkpointMs).toBeGreaterThan(0);
+  await endWorker(heir);
+});
+
+test('a worker that freezes and wakes up after another took its job changes nothing', async () => {
+  const script = 'frozen/40/1000/80';
+  const zombie = await rig.spawnWorker();
+  const id = await rig.submit(script);
+  await rig.reaches(id, 4);
+  zombie.kill('SIGSTOP');
+  const heir = await rig.spawnWorker();
+  await eventually(
+    async () => (await rig.factsOf(id)).some((fact) => fact.attempt === 2 && fact.type === 'segments'),
+    'another worker has the job',
+  );
+  zombie.kill('SIGCONT');
+
+  expect(await rig.completedTexts(id)).toEqual(textsOf(script));
+  const facts = await rig.factsOf(id);
+  expect(facts.filter((fact) => fact.type === 'completed')).toHaveLength(1);
+  const instances = facts.map((fact) => fact.instance).filter((own, at, all) => own !== all[at - 1]);
+  expect(instances).toHaveLength(2);
+  await endWorker(zombie);
+  await endWorker(heir);
+});
+
+test('a job that takes three workers with it is given up, and waits for a human as a dead letter', async () => {
+  const id = await rig.submit('poison/10/1000/20?crash=*&after=2');
+  const stop = new AbortController();
+  const respawning = (async () => {
+    while (!stop.signal.aborted) {
+      const worker = await rig.spawnWorker();
+      await Promise.race([once(worker, 'exit'), once(stop.signal, 'abort')]);
+      await endWorker(worker);
+    }
+  })();
+  const job = await rig.jobs.finished(id);
+  stop.abort();
+  await respawning;
+
+  expect(job).toMatchObject({ status: 'FAILED', failure: { kind: 'WORKER_LOST' } });
+  expect((await outcomesOf(id)).filter((outcome) => outcome === 'LOST')).toHaveLength(3);
+  const [row] = await rig.query('SELECT dead_lettered_at FROM jobs WHERE id = $1', [id]);
+  expect(row?.dead_lettered_at).toBeInstanceOf(Date);
+});
+
+test('a worker that is told to stop gives its job back, and the attempt does not count', async () => {
+  const script = 'released/24/1000/80';
+  const leaving = await rig.spawnWorker();
+  const id = await rig.submit(script);
+  await rig.reaches(id, 5);
+  const heir = await rig.spawnWorker();
+  leaving.kill('SIGTERM');
+
+  expect(await once(leaving, 'exit')).toEqual([0, null]);
+  expect(await rig.completedTexts(id)).toEqual(textsOf(script));
+  expect(await outcomesOf(id)).toEqual(['RELEASED', 'COMPLETED']);
+  const [row] = await rig.query('SELECT failures, lost_attempts FROM jobs WHERE id = $1', [id]);
+  expect(row).toEqual({ failures: 0, lost_attempts: 0 });
+  await endWorker(heir);
+});
+
+test('an order that comes again, while its job runs and after it ended, runs nothing twice', async () => {
+  const script = 'twice/20/1000/60';
+  const workers = [await rig.spawnWorker(), await rig.spawnWorker()];
+  const id = await rig.submit(script);
+  await rig.reaches(id, 3);
+  const again = (run: number) =>
+    publishOrder(
+      rig.nc,
+      anOrder({ jobId: id, run, audio: { ...anOrder().audio, url: `https://script.test/${script}` } }),
+    );
+  await again(100);
+  expect(await rig.completedTexts(id)).toEqual(textsOf(script));
+  const before = await rig.jobs.find(id);
+  await again(101);
+  const next = await rig.submit('next/2/1000/10');
+  await rig.jobs.finished(next);
+
+  expect(await rig.jobs.find(id)).toEqual(before);
+  expect(typesOf(await rig.factsOf(id))).toEqual(['started', 'audio', 'segments', 'completed']);
+  for (const worker of workers) await endWorker(worker);
+});
+
+test('a fact that nobody can read is put aside with its reason, and holds nobody up', async () => {
+  const worker = await rig.spawnWorker();
+  const id = await rig.submit('poisoned/6/1000/20');
+  await rig.jobs.finished(id);
+  rig.nc.publish(`transcribe.events.${id}`, 'not a fact');
+  const next = await rig.submit('unharmed/6/1000/20');
+
+  expect(await rig.completedTexts(next)).toHaveLength(6);
+  const rows = await rig.query('SELECT subject, error FROM fact_quarantine');
+  expect(rows).toEqual([{ subject: `transcribe.events.${id}`, error: expect.stringContaining('not JSON') }]);
+  await endWorker(worker);
+});
+
+test('of a cancel and a completion one wins, and the job, its chain and the answer agree', async () => {
+  const worker = await rig.spawnWorker();
+  const ids = await Promise.all(
+    Array.from({ length: 8 }, (_, index) => rig.submit(`race${index}/2/1000/30`)),
+  );
+  const canceled = new Map<string, string | undefined>();
+  await Promise.all(
+    ids.map(async (id) => {
+      await eventually(async () => (await rig.factsOf(id)).length > 1, 'it runs');
+      canceled.set(id, (await rig.jobs.cancel(id)).outcome);
+    }),
+  );
+  for (const id of ids) {
+    const { status } = await rig.jobs.finished(id);
+    const facts = await rig.factsOf(id);
+    expect(status).toBe(facts.at(-1)?.type.toUpperCase());
+    expect(segmentsOf(facts).length).toBeLessThanOrEqual(2);
+    if (canceled.get(id) === 'ALREADY_FINAL') expect(status).toBe('COMPLETED');
+  }
+  await endWorker(worker);
+});
