@@ -1,4 +1,4 @@
-import type { AdmittedJob, JobUpdate, StoredJob } from '../app/ports.ts';
+import type { AdmittedJob, JobUpdate, NewJob, StoredJob } from '../app/ports.ts';
 import { engineFor, type Job, type JobFacts } from '../domain/job.ts';
 import {
   DEFAULT_MODEL,
@@ -201,4 +201,36 @@ export function fingerprintOf(failure: Failure): string {
     .replace(/\d+(\.\d+)?/g, '<n>')
     .slice(0, 200);
   return `${failure.code}: ${cause}`;
+}
+
+/** A job as it is inserted; what is not here has its column's default. */
+export function rowOf(job: NewJob): Partial<JobRow> & { id: string } {
+  const scheduled = job.scheduledFor !== null && job.scheduledFor > job.submittedAt;
+  const engine = job.engines[0];
+  if (engine === undefined) throw new RangeError('a job has at least one engine');
+  return {
+    id: job.id,
+    tenantId: job.tenantId,
+    externalId: job.externalId,
+    status: scheduled ? 'SCHEDULED' : 'QUEUED',
+    queue: queueOf(engine),
+    priority: rankOf(job.priority),
+    engines: [...job.engines],
+    tags: [...job.tags],
+    metadata: job.metadata === null ? null : { ...job.metadata },
+    sourceUrl: 'url' in job.source ? job.source.url : null,
+    uploadId: 'uploadId' in job.source ? job.source.uploadId : null,
+    audioFilename: job.audio.filename,
+    audioContentType: job.audio.contentType,
+    audioSizeBytes: job.audio.sizeBytes,
+    audioSha256: job.audio.sha256,
+    ...job.options,
+    vocabulary: [...job.options.vocabulary],
+    submittedAt: job.submittedAt,
+    scheduledFor: job.scheduledFor,
+    queuedAt: scheduled ? null : job.submittedAt,
+    deadline: job.deadline,
+    maxAttempts: job.maxAttempts,
+    updatedAt: job.submittedAt,
+  };
 }

@@ -5,7 +5,7 @@ import type { QueueName } from '../domain/vocabulary.ts';
 import { whenReachable } from './database.ts';
 import { priorityOf, toAdmittedJob } from './job-rows.ts';
 import { CHANNELS } from './job-store.ts';
-import { JobTable } from './tables.ts';
+import { type JobRow, JobTable } from './tables.ts';
 
 /**
  * The oldest waiting jobs of each tenant in each priority: an index-only hop from tenant to tenant, so that the
@@ -197,20 +197,26 @@ async function admit(
     credits,
   );
   if (chosen.length === 0) return [];
-  const [updated]: [{ id: string }[]] = await database.query(
+  const [admitted]: [Record<string, unknown>[]] = await database.query(
     `UPDATE jobs SET admitted_at = $2, run = run + 1, order_sequence = NULL
        WHERE id IN (SELECT id FROM jobs WHERE id = ANY($1) AND status = 'QUEUED' AND admitted_at IS NULL
          FOR UPDATE SKIP LOCKED)
-     RETURNING id`,
+     RETURNING *`,
     [chosen, now],
   );
-  const admitted = new Set(updated.map((row) => row.id));
-  const rows = await database
-    .createQueryBuilder(JobTable, 'job')
-    .where('job.id = ANY(:ids)', { ids: chosen.filter((id) => admitted.has(id)) })
-    .getMany();
-  const byId = new Map(rows.map((row) => [row.id, toAdmittedJob(row)]));
+  const byId = new Map(admitted.map((raw) => [raw.id, toAdmittedJob(toRow(database, raw))]));
   return chosen.flatMap((id) => byId.get(id) ?? []);
+}
+
+/** What a statement of ours returned, as TypeORM reads it. */
+function toRow(database: DataSource, raw: Record<string, unknown>): JobRow {
+  const { columns } = database.getMetadata(JobTable);
+  return Object.fromEntries(
+    columns.map((column) => [
+      column.propertyName,
+      database.driver.prepareHydratedValue(raw[column.databaseName], column),
+    ]),
+  ) as unknown as JobRow;
 }
 
 async function wakeDue(database: DataSource, now: Date): ReturnType<JobSchedule['wakeDue']> {

@@ -11,9 +11,9 @@ import {
   type StoredJob,
 } from '../app/ports.ts';
 import { ValidationError } from '../domain/errors.ts';
-import { queueOf } from '../domain/vocabulary.ts';
 import { isDuplicate, whenReachable } from './database.ts';
-import { columnsOf, rankOf, toStoredJob } from './job-rows.ts';
+import { claimKey } from './idempotency-keys.ts';
+import { columnsOf, rankOf, rowOf, toStoredJob } from './job-rows.ts';
 import { AttemptTable, type JobRow, JobTable, SegmentTable } from './tables.ts';
 
 /** Channels of LISTEN/NOTIFY; the payload is a job id, a queue, or nothing. */
@@ -23,13 +23,16 @@ export const CHANNELS = {
   jobsTimed: 'jobs_timed',
 } as const;
 
-const KEY_LIFETIME = `interval '24 hours'`;
-
 export function createJobStore(database: DataSource, options: { readonly retentionMs: number }): JobStore {
   return {
     transaction: (work) =>
       whenReachable(() =>
-        database.transaction((manager) => work(new PostgresJobTransaction(manager, options.retentionMs))),
+        database.transaction(async (manager) => {
+          const transaction = new PostgresJobTransaction(manager, options.retentionMs);
+          const result = await work(transaction);
+          await transaction.announce();
+          return result;
+        }),
       ),
   };
 }
@@ -39,6 +42,8 @@ class PostgresJobTransaction implements JobTransaction {
   readonly #retentionMs: number;
   /** Rows as they are now in this transaction, so that an update needs no second read. */
   readonly #rows = new Map<string, JobRow>();
+  /** Pairs of channel and payload. */
+  readonly #news: (readonly [channel: string, payload: string])[] = [];
 
   constructor(manager: EntityManager, retentionMs: number) {
     this.#manager = manager;
@@ -67,9 +72,8 @@ class PostgresJobTransaction implements JobTransaction {
       const message = `\`externalId\` ${job.externalId} belongs to another job already.`;
       throw new ValidationError([{ path: ['input', 'externalId'], rule: 'unique', message }]);
     }
-    await this.#notify(CHANNELS.jobChanged, job.id);
-    if (row.status === 'QUEUED' && row.queue !== undefined)
-      await this.#notify(CHANNELS.jobsWaiting, row.queue);
+    this.#notify(CHANNELS.jobChanged, job.id);
+    if (row.status === 'QUEUED' && row.queue !== undefined) this.#notify(CHANNELS.jobsWaiting, row.queue);
   }
 
   async apply(updates: readonly JobUpdate[]): Promise<void> {
@@ -86,13 +90,11 @@ class PostgresJobTransaction implements JobTransaction {
     this.#rows.set(id, next);
     await this.#writeAttempts(id, update);
     await this.#writeSegments(id, update);
-    await this.#notify(CHANNELS.jobChanged, id);
-    if (next.status === 'QUEUED' && next.admittedAt === null)
-      await this.#notify(CHANNELS.jobsWaiting, next.queue);
-    if (next.status === 'RETRYING') await this.#notify(CHANNELS.jobsTimed, '');
+    this.#notify(CHANNELS.jobChanged, id);
+    if (next.status === 'QUEUED' && next.admittedAt === null) this.#notify(CHANNELS.jobsWaiting, next.queue);
+    if (next.status === 'RETRYING') this.#notify(CHANNELS.jobsTimed, '');
     // A place became free.
-    if (row.admittedAt !== null && next.admittedAt === null)
-      await this.#notify(CHANNELS.jobsWaiting, row.queue);
+    if (row.admittedAt !== null && next.admittedAt === null) this.#notify(CHANNELS.jobsWaiting, row.queue);
   }
 
   async #writeAttempts(jobId: string, update: JobUpdate): Promise<void> {
@@ -152,7 +154,7 @@ class PostgresJobTransaction implements JobTransaction {
     if (row !== undefined && row.cancelRequestedAt === null) {
       this.#rows.set(id, { ...row, cancelRequestedAt: at, cancelReason: reason, revision: row.revision + 1 });
     }
-    await this.#notify(CHANNELS.jobChanged, id);
+    this.#notify(CHANNELS.jobChanged, id);
   }
 
   async changeForRetry(
@@ -168,39 +170,11 @@ class PostgresJobTransaction implements JobTransaction {
 
   async delete(ids: readonly string[]): Promise<void> {
     await this.#manager.query('DELETE FROM jobs WHERE id = ANY($1)', [ids]);
-    for (const id of ids) await this.#notify(CHANNELS.jobChanged, id);
+    for (const id of ids) this.#notify(CHANNELS.jobChanged, id);
   }
 
-  async claimKey(key: Parameters<JobTransaction['claimKey']>[0]): Promise<KeyClaim> {
-    const place = [key.tenantId, key.operation, key.key];
-    const claim = [...place, key.inputHash, key.jobId, key.now];
-    const inserted: unknown[] = await this.#manager.query(
-      `INSERT INTO idempotency_keys (tenant_id, operation, key, input_hash, job_id, created_at)
-       VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING 1 AS claimed`,
-      claim,
-    );
-    if (inserted.length > 0) return { claimed: true };
-    // Locked before it is judged: a statement that waited for the lock would not see the job that came with the key.
-    const [first]: { job_id: string; input_hash: string; created_at: Date }[] = await this.#manager.query(
-      `SELECT job_id, input_hash, created_at FROM idempotency_keys
-       WHERE tenant_id = $1 AND operation = $2 AND key = $3 FOR UPDATE`,
-      place,
-    );
-    if (first === undefined) throw new Error(`idempotency key ${key.key} vanished while it was claimed`);
-    const [, renewed]: [unknown, number] = await this.#manager.query(
-      `UPDATE idempotency_keys AS k SET input_hash = $4, job_id = $5, created_at = $6
-       WHERE k.tenant_id = $1 AND k.operation = $2 AND k.key = $3
-         AND (k.created_at < $6::timestamptz - ${KEY_LIFETIME}
-           OR NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = k.job_id))`,
-      claim,
-    );
-    if (renewed > 0) return { claimed: true };
-    return {
-      claimed: false,
-      jobId: first.job_id,
-      sameInput: first.input_hash === key.inputHash,
-      firstUsedAt: first.created_at,
-    };
+  claimKey(key: Parameters<JobTransaction['claimKey']>[0]): Promise<KeyClaim> {
+    return claimKey(this.#manager, key);
   }
 
   async moveOffset(from: ProjectorOffset | null, to: ProjectorOffset): Promise<void> {
@@ -231,39 +205,17 @@ class PostgresJobTransaction implements JobTransaction {
     );
   }
 
-  async #notify(channel: string, payload: string): Promise<void> {
-    // Postgres folds repeated notifications of one transaction and sends them at its commit.
-    await this.#manager.query('SELECT pg_notify($1, $2)', [channel, payload]);
+  #notify(channel: string, payload: string): void {
+    this.#news.push([channel, payload]);
   }
-}
 
-function rowOf(job: NewJob): Partial<JobRow> & { id: string } {
-  const scheduled = job.scheduledFor !== null && job.scheduledFor > job.submittedAt;
-  const engine = job.engines[0];
-  if (engine === undefined) throw new RangeError('a job has at least one engine');
-  return {
-    id: job.id,
-    tenantId: job.tenantId,
-    externalId: job.externalId,
-    status: scheduled ? 'SCHEDULED' : 'QUEUED',
-    queue: queueOf(engine),
-    priority: rankOf(job.priority),
-    engines: [...job.engines],
-    tags: [...job.tags],
-    metadata: job.metadata === null ? null : { ...job.metadata },
-    sourceUrl: 'url' in job.source ? job.source.url : null,
-    uploadId: 'uploadId' in job.source ? job.source.uploadId : null,
-    audioFilename: job.audio.filename,
-    audioContentType: job.audio.contentType,
-    audioSizeBytes: job.audio.sizeBytes,
-    audioSha256: job.audio.sha256,
-    ...job.options,
-    vocabulary: [...job.options.vocabulary],
-    submittedAt: job.submittedAt,
-    scheduledFor: job.scheduledFor,
-    queuedAt: scheduled ? null : job.submittedAt,
-    deadline: job.deadline,
-    maxAttempts: job.maxAttempts,
-    updatedAt: job.submittedAt,
-  };
+  /** Tells every server what changed, once this is committed. Postgres folds what is said twice. */
+  async announce(): Promise<void> {
+    if (this.#news.length === 0) return;
+    const [channels, payloads] = [0, 1].map((part) => this.#news.map((pair) => pair[part]));
+    await this.#manager.query(
+      'SELECT pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) AS news (channel, payload)',
+      [channels, payloads],
+    );
+  }
 }

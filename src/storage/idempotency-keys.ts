@@ -1,0 +1,40 @@
+import type { EntityManager } from 'typeorm';
+import type { JobTransaction, KeyClaim } from '../app/ports.ts';
+
+const KEY_LIFETIME = `interval '24 hours'`;
+
+/** Gives the key to this job, unless another call has it; waits for one that is about to. */
+export async function claimKey(
+  manager: EntityManager,
+  key: Parameters<JobTransaction['claimKey']>[0],
+): Promise<KeyClaim> {
+  const place = [key.tenantId, key.operation, key.key];
+  const claim = [...place, key.inputHash, key.jobId, key.now];
+  const inserted: unknown[] = await manager.query(
+    `INSERT INTO idempotency_keys (tenant_id, operation, key, input_hash, job_id, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING 1 AS claimed`,
+    claim,
+  );
+  if (inserted.length > 0) return { claimed: true };
+  // Locked before it is judged: a statement that waited for the lock would not see the job that came with the key.
+  const [first]: { job_id: string; input_hash: string; created_at: Date }[] = await manager.query(
+    `SELECT job_id, input_hash, created_at FROM idempotency_keys
+     WHERE tenant_id = $1 AND operation = $2 AND key = $3 FOR UPDATE`,
+    place,
+  );
+  if (first === undefined) throw new Error(`idempotency key ${key.key} vanished while it was claimed`);
+  const [, renewed]: [unknown, number] = await manager.query(
+    `UPDATE idempotency_keys AS k SET input_hash = $4, job_id = $5, created_at = $6
+     WHERE k.tenant_id = $1 AND k.operation = $2 AND k.key = $3
+       AND (k.created_at < $6::timestamptz - ${KEY_LIFETIME}
+         OR NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = k.job_id))`,
+    claim,
+  );
+  if (renewed > 0) return { claimed: true };
+  return {
+    claimed: false,
+    jobId: first.job_id,
+    sameInput: first.input_hash === key.inputHash,
+    firstUsedAt: first.created_at,
+  };
+}
