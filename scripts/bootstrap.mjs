@@ -21,6 +21,8 @@ const PROGRAMS = {
 const TOOLS = {
   test: ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts'],
   chaos: ['--import', 'tsx', 'test/chaos/main.ts'],
+  'bench:overhead': ['--import', 'tsx', 'bench/overhead.ts'],
+  'bench:latency': ['--import', 'tsx', 'bench/latency.ts'],
 };
 
 const [command, ...args] = process.argv.slice(2);
