@@ -80,8 +80,20 @@ export async function whenReachable<Result>(work: () => Promise<Result>): Promis
     return await work();
   } catch (error) {
     if (!isUnreachable(error)) throw error;
-    throw new UnavailableError('The database cannot be reached just now; nothing was changed.', {
-      cause: error,
-    });
+    throw new UnavailableError(
+      'The database cannot be reached just now. Try again; a call with an `idempotencyKey` takes effect once.',
+      { cause: error },
+    );
   }
+}
+
+/** The same port, every method of which throws UnavailableError while the database can't be reached. */
+export function guarded<Port extends object>(port: Port): Port {
+  return new Proxy(port, {
+    get(target, name, receiver) {
+      const member: unknown = Reflect.get(target, name, receiver);
+      if (typeof member !== 'function') return member;
+      return (...args: unknown[]) => whenReachable(() => member.apply(target, args));
+    },
+  });
 }

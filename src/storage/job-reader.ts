@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 import type { JobFilter, JobView, QueuePosition } from '../app/application.ts';
 import type { JobReader } from '../app/ports.ts';
 import type { JobStatus } from '../domain/vocabulary.ts';
+import { guarded, whenReachable } from './database.ts';
 import { filterJobs } from './job-filter.ts';
 import { pageOfJobs } from './job-pages.ts';
 import { toAttemptView, toJobView } from './job-views.ts';
@@ -11,7 +12,7 @@ export function createJobReader(database: DataSource): JobReader {
   const filtered = (tenantId: string, filter: JobFilter) =>
     filterJobs(database.createQueryBuilder(JobTable, 'job'), tenantId, filter);
 
-  return {
+  return guarded<JobReader>({
     async find(tenantId, ids) {
       if (ids.length === 0) return new Map();
       const rows = await database
@@ -118,7 +119,7 @@ export function createJobReader(database: DataSource): JobReader {
         .getRawMany();
       return rows;
     },
-  };
+  });
 }
 
 function groupByJob(
@@ -136,10 +137,9 @@ export async function readSnapshots(
 ): Promise<
   ReadonlyMap<string, { readonly view: JobView; readonly generation: number; readonly segmentCount: number }>
 > {
-  const rows = await database
-    .createQueryBuilder(JobTable, 'job')
-    .where('job.id = ANY(:jobIds)', { jobIds })
-    .getMany();
+  const rows = await whenReachable(() =>
+    database.createQueryBuilder(JobTable, 'job').where('job.id = ANY(:jobIds)', { jobIds }).getMany(),
+  );
   return new Map(
     rows.map((row) => [
       row.id,
