@@ -1,0 +1,122 @@
+import { jetstreamManager } from '@nats-io/jetstream';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { STREAMS } from '../../src/contract/subjects.ts';
+import { deleteOrder } from '../../src/messaging/orders.ts';
+import { endWorker, type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
+import { eventually } from '../support/worker-rig.ts';
+
+/** What happens while NATS is away, comes back without what it held, or has no room left. */
+let rig: FaultRig;
+beforeEach(async () => {
+  rig = await startFaultRig();
+});
+afterEach(() => rig?.stop());
+
+test('a job that is submitted while NATS is down is taken, and runs when it is back', async () => {
+  const script = 'patient/6/1000/20';
+  await rig.spawnWorker();
+  await rig.nats.kill();
+  const id = await rig.submit(script);
+  expect(await rig.jobs.find(id)).toMatchObject({ status: 'QUEUED' });
+  await rig.nats.restart();
+
+  expect(await rig.completedTexts(id)).toEqual(textsOf(script));
+  expect((await rig.jobs.find(id))?.attempts).toHaveLength(1);
+});
+
+test('a run goes on through a crash of nats-server, and its subscriber sees every segment once', async () => {
+  const script = 'through/40/1000/80';
+  await rig.spawnWorker();
+  const id = await rig.submit(script);
+  const texts: string[] = [];
+  const seen = (async () => {
+    for await (const event of rig.jobs.segments(id)) texts.push(...event.segments.map(({ text }) => text));
+  })();
+  await eventually(() => texts.length >= 4, 'the first segments are seen');
+  await rig.nats.kill();
+  await rig.nats.restart();
+  await seen;
+
+  expect(texts).toEqual(textsOf(script));
+  expect((await rig.jobs.find(id))?.attempts).toMatchObject([{ outcome: 'COMPLETED' }]);
+});
+
+test('a cancel while NATS is down is kept, and told when it is back', async () => {
+  const worker = await rig.spawnWorker();
+  const running = await rig.submit('canceled/400/1000/50');
+  await rig.reaches(running, 3);
+  const ordered = await rig.submit('ordered/400/1000/50');
+  await eventually(async () => {
+    const [row] = await rig.query('SELECT order_sequence FROM jobs WHERE id = $1', [ordered]);
+    return row?.order_sequence !== null;
+  }, 'the other has its order');
+  await rig.nats.kill();
+  for (const id of [running, ordered]) {
+    expect((await rig.jobs.cancel(id)).outcome).toBe('REQUESTED');
+    expect((await rig.jobs.find(id))?.status).not.toBe('CANCELED');
+  }
+  await rig.nats.restart();
+
+  for (const id of [running, ordered]) expect((await rig.jobs.finished(id)).status).toBe('CANCELED');
+  expect((await rig.factsOf(ordered)).filter((fact) => fact.type === 'started')).toEqual([]);
+  await endWorker(worker);
+});
+
+test('when NATS loses its disk, unfinished jobs run again and finished ones stay as they are', async () => {
+  const scripts = { done: 'done/4/1000/20', running: 'running/60/1000/60', waiting: 'waiting/4/1000/20' };
+  await rig.spawnWorker();
+  const done = await rig.submit(scripts.done);
+  await rig.jobs.finished(done);
+  const before = await rig.jobs.find(done);
+  const running = await rig.submit(scripts.running);
+  await rig.reaches(running, 5);
+  const waiting = await rig.submit(scripts.waiting);
+  await rig.nats.dispose();
+  await rig.nats.restart();
+
+  expect(await rig.completedTexts(running)).toEqual(textsOf(scripts.running));
+  expect(await rig.completedTexts(waiting)).toEqual(textsOf(scripts.waiting));
+  expect(await rig.jobs.find(done)).toEqual(before);
+  const [offset] = await rig.query('SELECT sequence FROM projector_offset');
+  const { state } = await (await jetstreamManager(rig.nc)).streams.info(STREAMS.events);
+  expect(Number(offset?.sequence)).toBe(state.last_seq);
+});
+
+test('an order that vanished from its lane is published again', async () => {
+  const script = 'vanished/4/1000/20';
+  const id = await rig.submit(script);
+  const sequenceOf = async (): Promise<number> => {
+    const [row] = await rig.query('SELECT order_sequence FROM jobs WHERE id = $1', [id]);
+    return Number(row?.order_sequence ?? 0);
+  };
+  await eventually(async () => (await sequenceOf()) > 0, 'it has its order');
+  const first = await sequenceOf();
+  await deleteOrder(rig.nc, first);
+  await eventually(async () => (await sequenceOf()) > first, 'it has another order');
+  await rig.spawnWorker();
+
+  expect(await rig.completedTexts(id)).toEqual(textsOf(script));
+});
+
+test('a full disk stops jobs without losing any, and they go on when there is room again', async () => {
+  const script = 'full/40/1000/60';
+  await rig.spawnWorker();
+  const id = await rig.submit(script);
+  await rig.reaches(id, 4);
+  const manager = await jetstreamManager(rig.nc);
+  const { config, state } = await manager.streams.info(STREAMS.events);
+  await manager.streams.update(STREAMS.events, { max_bytes: state.bytes });
+  const other = await rig.submit('meanwhile/4/1000/20');
+  const stored = (await manager.streams.info(STREAMS.events)).state.last_seq;
+  // The worker has given up its run by then, as it could store nothing for so long.
+  await eventually(async () => {
+    const { ack_floor, num_redelivered } = await manager.consumers.info(STREAMS.jobs, 'lane_whisper_normal');
+    return num_redelivered > 0 && ack_floor.stream_seq === 0;
+  }, 'the order is delivered again');
+  expect((await manager.streams.info(STREAMS.events)).state.last_seq).toBe(stored);
+  expect(await rig.jobs.find(other)).toMatchObject({ status: 'QUEUED' });
+  await manager.streams.update(STREAMS.events, { max_bytes: config.max_bytes });
+
+  expect(await rig.completedTexts(id)).toEqual(textsOf(script));
+  expect((await rig.jobs.finished(other)).status).toBe('COMPLETED');
+});
