@@ -1,5 +1,6 @@
+import { withDuration } from './audio/stream-duration.ts';
 import type { EngineSegment, SourceEngine } from './engines/engine.ts';
-import { callEngine, openReport, type Run, type Transcribed } from './transcribe.ts';
+import { callEngine, openReport, type Run, refuseTooLong, type Transcribed } from './transcribe.ts';
 
 /** One call of an engine that reads the recording itself. */
 export async function transcribeSource(engine: SourceEngine, run: Run): Promise<Transcribed> {
@@ -8,6 +9,7 @@ export async function transcribeSource(engine: SourceEngine, run: Run): Promise<
   const bounds = { offsetMs: 0, endMs: null };
   const { report, audioMs, close } = openReport(run, bounds, (segment) => after(segment, resumeMs));
   progress.enter('TRANSCRIBING');
+  foresee(order.audio.durationMs, run);
   const startedAt = Date.now();
   try {
     const { kind, url, contentType, sizeBytes } = order.audio;
@@ -21,8 +23,11 @@ export async function transcribeSource(engine: SourceEngine, run: Run): Promise<
       resumeMs,
       options: order.options,
       language: facts.checkpoint.language ?? order.options.language,
-      open: (signal: AbortSignal) =>
-        run.audio.open(order.audio, { maxBytes: order.limits.maxAudioBytes }, signal),
+      open: async (signal: AbortSignal) => {
+        const opened = await run.audio.open(order.audio, { maxBytes: order.limits.maxAudioBytes }, signal);
+        const learn = (claimedMs: number) => foresee(claimedMs, run);
+        return { ...opened, stream: withDuration(opened.stream, opened.sizeBytes, learn) };
+      },
     };
     const result = await callEngine(engine.transcribe(source, report, run.signal), run);
     const durationMs = audioMs() ?? segments.endMs;
@@ -33,6 +38,12 @@ export async function transcribeSource(engine: SourceEngine, run: Run): Promise<
   } finally {
     close();
   }
+}
+
+/** What is known of the length before the engine tells it: enough for an estimate, and to save a bill. */
+function foresee(durationMs: number | null, run: Run): void {
+  refuseTooLong(durationMs, run, null);
+  run.progress.total(durationMs);
 }
 
 /** The part of a segment that is not stored yet: engines that can't resume report everything again. */

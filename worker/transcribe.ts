@@ -1,6 +1,7 @@
 import type { Order } from '../src/contract/messages.ts';
+import { DecodeFailure } from './audio/decode-failure.ts';
 import type { AudioPipeline } from './audio-pipeline.ts';
-import type { EngineReport, EngineResult, EngineSegment } from './engines/engine.ts';
+import { EngineError, type EngineReport, type EngineResult, type EngineSegment } from './engines/engine.ts';
 import type { FactPublisher } from './fact-publisher.ts';
 import type { SegmentBounds } from './fit-segments.ts';
 import type { ProgressPublisher } from './progress-publisher.ts';
@@ -58,11 +59,13 @@ export function openReport(
         }),
       progress: (processedMs) => whileOpen(() => run.progress.processed(bounds.offsetMs + processedMs)),
       indeterminate: (value) => whileOpen(() => run.progress.indeterminate(value)),
-      audio: ({ durationMs, channels }) =>
+      audio: ({ durationMs, channels, requestId }) =>
         whileOpen(() => {
           // Only engines that read the source themselves know more than the worker.
           if (bounds.endMs !== null || audioMs !== null) return;
           audioMs = durationMs === null ? null : Math.round(durationMs);
+          refuseTooLong(audioMs, run, requestId ?? null);
+          if (run.signal.aborted) return;
           run.progress.total(audioMs);
           const { sizeBytes, sha256 } = run.order.audio;
           const form = { codec: null, sampleRate: null, channels, sizeBytes, sha256 };
@@ -70,6 +73,13 @@ export function openReport(
         }),
     },
   };
+}
+
+/** Ends the run when the recording is longer than the service allows; `requestId` of what was paid for it. */
+export function refuseTooLong(durationMs: number | null, run: Run, requestId: string | null): void {
+  const { maxAudioMs } = run.order.limits;
+  if (durationMs === null || durationMs <= maxAudioMs) return;
+  run.fail(new EngineError(DecodeFailure.tooLong(maxAudioMs).failure, { requestId }));
 }
 
 /** The engine's call; when it does not end after an abort, the run goes on without it. */

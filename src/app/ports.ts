@@ -117,7 +117,10 @@ export interface AdmittedJob {
   readonly attempt: number;
   readonly run: number;
   readonly source: { readonly url: string } | { readonly uploadId: string };
-  readonly audio: NewJob['audio'];
+  readonly audio: NewJob['audio'] & {
+    /** As an earlier attempt measured it; null before the first. */
+    readonly durationMs: number | null;
+  };
   readonly options: TranscriptionOptions;
   readonly resume: Job['checkpoint'];
   readonly deadline: Date | null;

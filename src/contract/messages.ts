@@ -71,6 +71,8 @@ export const Order = z.object({
     contentType: z.string().nullable(),
     sizeBytes: z.number().int().min(0).nullable(),
     sha256: z.string().nullable(),
+    /** The length that an earlier attempt measured, so that progress can be estimated; else null. */
+    durationMs: Milliseconds.nullable().default(null),
   }),
   /** The part of the audio to transcribe, in milliseconds; `endMs` null means to its end. */
   range: z.object({ startMs: Milliseconds, endMs: Milliseconds.nullable() }),

@@ -107,6 +107,7 @@ export function toAdmittedJob(row: JobRow): AdmittedJob {
       contentType: row.audioContentType,
       sizeBytes: row.audioSizeBytes,
       sha256: row.audioSha256,
+      durationMs: row.audioDurationMs,
     },
     // The model is one of the first engine's; another engine runs its own default.
     options: row.engineIndex === 0 ? optionsOf(row) : { ...optionsOf(row), model: DEFAULT_MODEL },

@@ -40,6 +40,7 @@ const order = (url: string, more: { kind?: 'url' | 'upload'; sha256?: string } =
   contentType: null,
   sizeBytes: null,
   sha256: more.sha256 ?? null,
+  durationMs: null,
 });
 
 function fetchFrom(url: string, more: { allowed?: string[]; maxBytes?: number; signal?: AbortSignal } = {}) {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -10,10 +11,12 @@ import { decode } from '../../src/contract/codec.ts';
 import { type Order, ProgressTick, WorkerAnnouncement } from '../../src/contract/messages.ts';
 import { announcementSubject, liveProgressSubject } from '../../src/contract/subjects.ts';
 import { ensureLanes } from '../../src/messaging/streams.ts';
+import { WAV_BYTES_PER_MS, WAV_HEADER_BYTES } from '../../worker/audio/wav.ts';
 import { createDeepgramEngine, type DeepgramTuning } from '../../worker/engines/deepgram/deepgram-engine.ts';
 import { anOrder } from '../support/builders.ts';
 import { type DeepgramStandIn, startDeepgramStandIn } from '../support/deepgram-stand-in.ts';
 import { aWorkerConfig } from '../support/engine-probe.ts';
+import { sample } from '../support/whisper-piece.ts';
 import {
   ends,
   eventually,
@@ -24,6 +27,7 @@ import {
 } from '../support/worker-rig.ts';
 
 const recording = randomBytes(300_000);
+let body = recording;
 
 let rig: WorkerRig;
 let deepgram: DeepgramStandIn;
@@ -35,8 +39,8 @@ beforeAll(async () => {
   await ensureLanes(rig.nc, 'deepgram', { concurrency: 50, ackWaitMs: 1500 });
   deepgram = await startDeepgramStandIn();
   uploads = createServer((_, response) => {
-    response.writeHead(200, { 'content-type': 'audio/wav', 'content-length': recording.byteLength });
-    response.end(recording);
+    response.writeHead(200, { 'content-type': 'audio/wav', 'content-length': body.byteLength });
+    response.end(body);
   });
   await once(uploads.listen(0, '127.0.0.1'), 'listening');
   const url = `http://127.0.0.1:${(uploads.address() as AddressInfo).port}/upload`;
@@ -101,6 +105,66 @@ test('progress is held and called an estimate while Deepgram works', async () =>
   release();
 
   expect((await rig.factsUntil(order.jobId, ends)).at(-1)?.type).toBe('completed');
+  await worker.stop();
+});
+
+test('the time left is estimated from the speed measured before and the length in a WAV header', async () => {
+  const worker = await aWorker();
+  body = await readFile(sample('hello').wav);
+  const seconds = (body.byteLength - WAV_HEADER_BYTES) / WAV_BYTES_PER_MS / 1000;
+  const ticks: ProgressTick[] = [];
+  rig.nc.subscribe(liveProgressSubject('*'), {
+    callback: (_, message) => void ticks.push(decode(ProgressTick, message.data)),
+  });
+  async function estimatesOfAJob(): Promise<readonly ProgressTick[]> {
+    let release: () => void = () => {};
+    const until = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    deepgram.next({ kind: 'stall', at: 'request', until });
+    const order = await anUpload({ audio: { ...audio, sizeBytes: body.byteLength } });
+    const known = () =>
+      ticks.filter((tick) => tick.jobId === order.jobId && tick.estimated && tick.totalMs !== null);
+    await eventually(() => known().length >= 3, 'three estimated ticks with the length');
+    release();
+    await rig.factsUntil(order.jobId, ends);
+    return known();
+  }
+
+  const first = await estimatesOfAJob();
+  const second = await estimatesOfAJob();
+
+  expect(first[0]).toMatchObject({ totalMs: Math.floor(seconds * 1000), etaMs: null, processedMs: 0 });
+  expect(second[0]?.etaMs).toBeGreaterThan(0);
+  body = recording;
+  await worker.stop();
+});
+
+test('a recording longer than allowed fails, and what it cost can be traced', async () => {
+  const worker = await aWorker();
+  const limits = { ...anOrder().limits, maxAudioMs: 12_000 };
+  const order = await anUpload({ limits });
+
+  const facts = await rig.factsUntil(order.jobId, ends);
+
+  expect(typesOf(facts)).toEqual(['started', 'failed']);
+  expect(facts.at(-1)).toMatchObject({
+    failure: { kind: 'AUDIO', code: 'AUDIO_TOO_LONG', retryable: false },
+    requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+  });
+  await worker.stop();
+});
+
+test('a recording known to be longer than allowed is not sent at all', async () => {
+  const worker = await aWorker();
+  const askedBefore = deepgram.requests.length;
+  const limits = { ...anOrder().limits, maxAudioMs: 12_000 };
+  const order = await anUpload({ limits, audio: { ...audio, durationMs: 12_500 } });
+
+  const facts = await rig.factsUntil(order.jobId, ends);
+
+  expect(facts.at(-1)).toMatchObject({ failure: { code: 'AUDIO_TOO_LONG' } });
+  expect(deepgram.requests.length).toBe(askedBefore);
   await worker.stop();
 });
 

@@ -199,6 +199,7 @@ export function anOrder(change: Partial<Order> = {}): Order {
       contentType: 'audio/mpeg',
       sizeBytes: null,
       sha256: null,
+      durationMs: null,
     },
     range: { startMs: 0, endMs: null },
     options: {

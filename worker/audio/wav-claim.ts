@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 
 /** Headers of strangers' files may hold other chunks before the sound. */
-const HEAD_BYTES = 65_536;
+export const HEAD_BYTES = 65_536;
 /** Written by programs that don't know the length yet, and close to it. */
 const UNKNOWN_FROM = 0x7fff_0000;
 
@@ -14,13 +14,14 @@ export async function claimedWavDurationMs(path: string): Promise<number | null>
   const file = await open(path, 'r');
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
-    return readClaim(buffer.subarray(0, bytesRead));
+    return claimedDurationMs(buffer.subarray(0, bytesRead), null);
   } finally {
     await file.close();
   }
 }
 
-function readClaim(head: Buffer): number | null {
+/** @param sizeBytes Of the whole file, where it is known: a claim of more than the file has is none. */
+export function claimedDurationMs(head: Buffer, sizeBytes: number | null): number | null {
   if (head.toString('latin1', 0, 4) !== 'RIFF' || head.toString('latin1', 8, 12) !== 'WAVE') return null;
   let bytesPerSecond = 0;
   for (let at = 12; at + 8 <= head.length; ) {
@@ -29,7 +30,8 @@ function readClaim(head: Buffer): number | null {
     if (name === 'fmt ' && at + 20 <= head.length) bytesPerSecond = head.readUInt32LE(at + 16);
     if (name === 'data') {
       const isKnown = size > 0 && size < UNKNOWN_FROM && bytesPerSecond > 0;
-      return isKnown ? Math.floor((size * 1000) / bytesPerSecond) : null;
+      const fits = sizeBytes === null || at + 8 + size <= sizeBytes;
+      return isKnown && fits ? Math.floor((size * 1000) / bytesPerSecond) : null;
     }
     at += 8 + size + (size % 2);
   }

@@ -105,7 +105,12 @@ export interface EngineReport {
   /** Audio done, in milliseconds; never falls. */
   progress(processedMs: number): void;
   /** The recording's length and form, when the engine is the one that learns it (`source`). */
-  audio(facts: { readonly durationMs: number | null; readonly channels: number | null }): void;
+  audio(facts: {
+    readonly durationMs: number | null;
+    readonly channels: number | null;
+    /** The provider's id of the request, if known by now: kept when the recording turns out too long. */
+    readonly requestId?: string | null;
+  }): void;
   /** True while the engine works without telling how far it is; progress is then an estimate. */
   indeterminate(value: boolean): void;
 }

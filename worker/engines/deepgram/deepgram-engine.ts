@@ -116,7 +116,7 @@ export class DeepgramEngine implements SourceEngine {
     const { answer, requestId } = await this.#guarded(() => this.#listen(source, model, signal), signal);
     const durationMs = durationMsOf(answer);
     report.indeterminate(false);
-    report.audio({ durationMs, channels: answer.metadata.channels });
+    report.audio({ durationMs, channels: answer.metadata.channels, requestId });
     const wordsWanted = source.options.timestamps === 'WORD';
     const segments = segmentsOf(answer, { words: wordsWanted, resumeMs: source.resumeMs });
     for (let from = 0; from < segments.length; from += SEGMENTS_PER_REPORT) {
