@@ -65,7 +65,7 @@ export function applyFact(
         fact.attempt > job.attempt ? lostBefore(job, at) : ended(fact, 'CANCELED', null, at),
       );
     case 'released':
-      return whenAccepted(releaseAttempt(job, fact, now), () => ended(fact, 'RELEASED', null, at));
+      return whenAccepted(releaseAttempt(job, fact), () => ended(fact, 'RELEASED', null, at));
     case 'lost':
       return whenAccepted(loseAttempt(job, fact, policy, now), () => ended(fact, 'LOST', null, at));
   }

@@ -32,13 +32,15 @@ export function requeueDeadLetters(
   );
 }
 
-/** Deletes dead letters that match the filter, with what was transcribed of them. */
+/** Takes dead letters that match the filter off the list; they stay FAILED, with what was transcribed of them. */
 export function discardDeadLetters(
   ports: DeadLetterPorts,
   by: Principal,
   input: BulkJobsInput,
 ): Promise<BulkJobsView> {
-  return forEachDeadLetter(ports, by, input, (jobs, stored) => jobs.delete([stored.job.id]));
+  return forEachDeadLetter(ports, by, input, async (jobs, { job }, now) => {
+    if (job.status === 'FAILED') await jobs.apply([{ job: { ...job, deadLetteredAt: null }, at: now }]);
+  });
 }
 
 /** @throws ConfirmationError when the filter matches another number of jobs than `expectedCount`; ValidationError. */

@@ -214,10 +214,10 @@ export function cancelAttempt(job: Job, report: Report, now: Date): Transition<C
 }
 
 /** A worker that shuts down gave the job back: it waits again, and the attempt does not count. */
-export function releaseAttempt(job: Job, report: Report, now: Date): Transition<QueuedJob | CanceledJob> {
+export function releaseAttempt(job: Job, report: Report): Transition<QueuedJob> {
   const refusal = mayReport(job, report);
   if (refusal !== null) return refuse(refusal);
-  return accept(waitAgain({ ...job, lastOrdinal: report.ordinal }, now));
+  return accept(waitAgain({ ...job, lastOrdinal: report.ordinal }));
 }
 
 /**
@@ -229,7 +229,7 @@ export function loseAttempt(
   report: Report,
   policy: RetryPolicy,
   now: Date,
-): Transition<QueuedJob | FailedJob | CanceledJob> {
+): Transition<QueuedJob | FailedJob> {
   if (isFinal(job.status)) return refuse('JOB_FINAL');
   if (report.attempt > job.attempt) return refuse('GAP');
   if (report.attempt < job.attempt || job.status !== 'PROCESSING') return refuse('STALE');
@@ -244,11 +244,11 @@ export function loseAttempt(
   if (ended.cancelRequestedAt === null && ended.lostAttempts >= policy.maxLostAttempts) {
     return accept(fail(ended, poisonFailure(ended.lostAttempts), now, now));
   }
-  return accept(waitAgain(ended, now));
+  return accept(waitAgain(ended));
 }
 
-function waitAgain(job: Job, now: Date): QueuedJob | CanceledJob {
-  if (job.cancelRequestedAt !== null) return { ...factsOf(job), status: 'CANCELED', finishedAt: now };
+/** Also with a cancel pending: its order may be in another worker's hands, so only the chain may end it. */
+function waitAgain(job: Job): QueuedJob {
   return { ...factsOf(job), status: 'QUEUED', admitted: true };
 }
 

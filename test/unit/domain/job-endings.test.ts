@@ -47,10 +47,10 @@ describe('loseAttempt', () => {
     });
   });
 
-  it('ends a job that was asked to stop, even if it is poison', () => {
+  it('leaves a job that was asked to stop to its chain, even if it is poison', () => {
     expect(lose(aProcessingJob({ lostAttempts: 2, cancelRequestedAt: NOON }))).toMatchObject({
       ok: true,
-      job: { status: 'CANCELED' },
+      job: { status: 'QUEUED', cancelRequestedAt: NOON },
     });
   });
 
