@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { DataSource } from 'typeorm';
 import { CreateTables1763769600000 } from '../../migrations/1763769600000-create-tables.ts';
 import { UnavailableError } from '../domain/errors.ts';
@@ -72,6 +73,20 @@ export function isUnreachable(error: unknown): boolean {
 export function isDuplicate(error: unknown, index: string): boolean {
   const inner = (error as { driverError?: { code?: string; constraint?: string } }).driverError;
   return inner?.code === '23505' && inner.constraint === index;
+}
+
+/**
+ * A statement that a connection plans once, not each time: for those that run at every step, whose planning takes
+ * longer than they do. The text of a name never changes, and it returns no `*`.
+ */
+export async function queryPrepared<Row>(
+  database: DataSource,
+  statement: { readonly name: string; readonly text: string },
+  values: readonly unknown[],
+): Promise<Row[]> {
+  const { master } = database.driver as unknown as { readonly master: pg.Pool };
+  const { rows } = await master.query({ ...statement, values: [...values] });
+  return rows;
 }
 
 /** Runs `work`, turning a database that can't be reached into the error callers may retry on. */

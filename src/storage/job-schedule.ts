@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import type { AdmissionRequest, AdmittedJob, JobSchedule, SilentJob } from '../app/ports.ts';
 import { type Credits, chooseFairly, type WaitingJob } from '../domain/admission.ts';
 import type { QueueName } from '../domain/vocabulary.ts';
-import { whenReachable } from './database.ts';
+import { queryPrepared, whenReachable } from './database.ts';
 import { priorityOf, toAdmittedJob } from './job-rows.ts';
 import { CHANNELS } from './job-store.ts';
 import { type JobRow, JobTable } from './tables.ts';
@@ -11,7 +11,9 @@ import { type JobRow, JobTable } from './tables.ts';
  * The oldest waiting jobs of each tenant in each priority: an index-only hop from tenant to tenant, so that the
  * cost grows with tenants and free places, not with the jobs that wait.
  */
-const CANDIDATES = `
+const CANDIDATES = {
+  name: 'admission-candidates',
+  text: `
   WITH RECURSIVE running AS (
     SELECT tenant_id, count(*)::int AS jobs FROM jobs WHERE queue = $1 AND admitted_at IS NOT NULL GROUP BY tenant_id
   ), waiting_tenants AS (
@@ -35,16 +37,20 @@ const CANDIDATES = `
         WHERE j.status = 'QUEUED' AND j.admitted_at IS NULL AND j.queue = $1 AND j.priority = w.priority
           AND j.tenant_id = w.tenant_id
         ORDER BY j.queued_at, j.id LIMIT $2) j
-   WHERE w.tenant_id IS NOT NULL`;
+   WHERE w.tenant_id IS NOT NULL`,
+};
 
 /** Free places of a queue: bounded by the ready set and, with the running jobs, by its concurrency. */
-const FREE_PLACES = `
+const FREE_PLACES = {
+  name: 'admission-free-places',
+  text: `
   SELECT CASE WHEN q.paused_at IS NOT NULL THEN 0 ELSE
       greatest(0, least($2::int - a.ready, q.concurrency - a.ready - a.running)) END AS places
     FROM queues q, (SELECT count(*) FILTER (WHERE status = 'QUEUED')::int AS ready,
         count(*) FILTER (WHERE status = 'PROCESSING')::int AS running
       FROM jobs WHERE queue = $1 AND admitted_at IS NOT NULL) a
-   WHERE q.name = $1`;
+   WHERE q.name = $1`,
+};
 
 export function createJobSchedule(database: DataSource): JobSchedule {
   const credits = new Map<QueueName, Credits>();
@@ -178,19 +184,18 @@ async function ids(
   return rows.map((row) => row.id);
 }
 
+type WaitingRow = Omit<WaitingJob, 'priority'> & { priority: number };
+
 async function admit(
   database: DataSource,
   request: AdmissionRequest,
   credits: Credits,
 ): Promise<readonly AdmittedJob[]> {
   const { queue, readyTarget, now } = request;
-  const [free]: { places: number }[] = await database.query(FREE_PLACES, [queue, readyTarget]);
+  const [free] = await queryPrepared<{ places: number }>(database, FREE_PLACES, [queue, readyTarget]);
   const places = free?.places ?? 0;
   if (places === 0) return [];
-  const waiting: (Omit<WaitingJob, 'priority'> & { priority: number })[] = await database.query(CANDIDATES, [
-    queue,
-    places,
-  ]);
+  const waiting = await queryPrepared<WaitingRow>(database, CANDIDATES, [queue, places]);
   const chosen = chooseFairly(
     waiting.map((job) => ({ ...job, priority: priorityOf(job.priority) })),
     places,
