@@ -81,6 +81,9 @@ const WorkerEnvironment = SharedEnvironment.extend({
   DEEPGRAM_API_KEY: z.string().min(1).optional(),
   DEEPGRAM_BASE_URL: Url.optional(),
   DEEPGRAM_CONCURRENCY: z.coerce.number().int().min(1).max(100).default(5),
+  /** After so many failures of Deepgram in a row its worker takes no job for a while: the circuit breaker. */
+  DEEPGRAM_BREAKER_FAILURES: z.coerce.number().int().min(1).max(1000).default(5),
+  DEEPGRAM_BREAKER_SECONDS: Seconds(30, 600),
   DEEPGRAM_MODEL: z.string().min(1).default('nova-3'),
 });
 

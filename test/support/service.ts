@@ -24,8 +24,9 @@ export interface Service {
   readonly workers: readonly TestProcess[];
   readonly client: GraphQLClient;
   readonly jobs: JobCalls;
-  /** One more whisper worker; `env` goes before the service's. */
-  addWorker(env?: Environment): Promise<TestProcess>;
+  readonly databaseUrl: string;
+  /** One more worker, of whisper unless `args` say otherwise; `env` goes before the service's. */
+  addWorker(env?: Environment, args?: readonly string[]): Promise<TestProcess>;
   stop(): Promise<void>;
 }
 
@@ -47,14 +48,10 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     const server = await startServerProcess({ ...env, DATABASE_URL: database.url });
     stops.push(() => server.stop());
     const workers: TestProcess[] = [];
-    const addWorker = async (more: Environment = {}): Promise<TestProcess> => {
-      const worker = await startWorkerProcess({
-        ...env,
-        MODELS_DIR: MODELS,
-        WHISPER_MODEL: DEMO_MODEL,
-        WORKER_GRACE_SECONDS: '0',
-        ...more,
-      });
+    const addWorker = async (more: Environment = {}, args: readonly string[] = []): Promise<TestProcess> => {
+      const whisper = { MODELS_DIR: MODELS, WHISPER_MODEL: DEMO_MODEL };
+      const workerEnv = { ...env, ...whisper, WORKER_GRACE_SECONDS: '0', ...more };
+      const worker = await startWorkerProcess(workerEnv, undefined, args);
       stops.push(() => worker.stop());
       workers.push(worker);
       return worker;
@@ -62,7 +59,15 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     for (let count = options.workers ?? 1; count > 0; count -= 1) await addWorker();
     const client = new GraphQLClient(server.url);
     stops.push(async () => client.close());
-    return { server, workers, client, jobs: new JobCalls(client), addWorker, stop };
+    return {
+      server,
+      workers,
+      databaseUrl: database.url,
+      client,
+      jobs: new JobCalls(client),
+      addWorker,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

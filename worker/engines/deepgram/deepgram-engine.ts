@@ -60,8 +60,8 @@ export async function createDeepgramEngine(
   }
   const client = new ListenClient({ apiKey: config.DEEPGRAM_API_KEY, baseUrl: config.DEEPGRAM_BASE_URL });
   return new DeepgramEngine(config, log, client, {
-    failureThreshold: 5,
-    openMs: 30_000,
+    failureThreshold: config.DEEPGRAM_BREAKER_FAILURES,
+    openMs: config.DEEPGRAM_BREAKER_SECONDS * 1000,
     maxOpenMs: 10 * 60_000,
     pauseMs: 5000,
     fetchesUrls: config.DEEPGRAM_BASE_URL === undefined,
