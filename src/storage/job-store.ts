@@ -73,7 +73,8 @@ class PostgresJobTransaction implements JobTransaction {
       throw new ValidationError([{ path: ['input', 'externalId'], rule: 'unique', message }]);
     }
     this.#notify(CHANNELS.jobChanged, job.id);
-    if (row.status === 'QUEUED' && row.queue !== undefined) this.#notify(CHANNELS.jobsWaiting, row.queue);
+    if (row.status === 'SCHEDULED') this.#notify(CHANNELS.jobsTimed, '');
+    else if (row.queue !== undefined) this.#notify(CHANNELS.jobsWaiting, row.queue);
   }
 
   async apply(updates: readonly JobUpdate[]): Promise<void> {
