@@ -32,6 +32,8 @@ export async function withWholeSystem(
   measure: (system: WholeSystem) => Promise<void>,
 ): Promise<void> {
   const stops: (() => Promise<unknown>)[] = [];
+  // Programs that were started end with this process, but only when it ends by itself.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   try {
     const log = createLogger('bench', 'warn');
     const directory = await mkdtemp(join(tmpdir(), 'transcription-bench-'));

@@ -9,6 +9,7 @@ export interface SeenJob {
   readonly progress: SeenProgress;
   readonly failure: { readonly kind: string; readonly code: string; readonly message: string } | null;
   readonly attempts: readonly { readonly number: number; readonly outcome: string | null }[];
+  readonly usage: { readonly computeSeconds: number } | null;
   readonly transcript: {
     readonly text: string;
     readonly isFinal: boolean;
@@ -68,7 +69,7 @@ const PROGRESS = 'fraction processedSeconds totalSeconds segmentCount';
 const USER_ERROR = '... on UserError { code message path }';
 
 export const JOB_FIELDS = `id status revision progress { ${PROGRESS} } failure { kind code message }
-  attempts { number outcome }
+  attempts { number outcome } usage { computeSeconds }
   transcript { text isFinal language segments(first: 100) { nodes { ${SEGMENT} } } }`;
 
 const SUBMIT = `mutation Submit($input: SubmitJobInput!) { submitJob(input: $input) {
