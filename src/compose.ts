@@ -14,6 +14,7 @@ import { SignedLinks } from './auth/signed-links.ts';
 import { Hub } from './background/hub.ts';
 import { LeaderWork } from './background/leader-work.ts';
 import { withLiveProgress } from './background/live-progress.ts';
+import { createMetricSources } from './background/metric-sources.ts';
 import { createNatsBroker } from './background/nats-broker.ts';
 import { NatsSession } from './background/nats-session.ts';
 import { watchJob, watchSegments } from './background/watch-job.ts';
@@ -26,6 +27,7 @@ import type { ExportFile } from './http/export-route.ts';
 import type { Health } from './http/routes.ts';
 import { subscribeLive } from './messaging/live.ts';
 import type { Logger } from './observability/logger.ts';
+import { Metrics } from './observability/metrics.ts';
 import { createHttpServer } from './server.ts';
 import { openDatabase, whenReachable } from './storage/database.ts';
 import { JobListener } from './storage/job-listener.ts';
@@ -69,18 +71,22 @@ export async function startServer(config: ServerConfig, log: Logger): Promise<Ru
     hub: new Hub({ read: (ids) => readSnapshots(storage.database, ids), log }),
     registry: new WorkerRegistry(storage.models, log),
   };
-  const parts: Parts = { config, log, storage, session, edge, live };
+  const metrics = config.METRICS === 'on' ? new Metrics(log) : null;
+  const parts: Parts = { config, log, storage, session, edge, live, metrics };
   const broker = createBroker(parts);
   const leader = createLeader(parts, broker);
   const app = composeApplication(parts, broker, leader);
   const http = createHttpServer({
-    ...{ app, config, log, authenticate },
+    ...{ app, config, log, authenticate, metrics },
     uploads: edge.uploads,
     links: edge.links,
     openExport: (jobId, request) => openExportFile(storage.reader, jobId, request),
     health: () => checkHealth(storage, session),
   });
 
+  metrics?.measure(
+    createMetricSources({ queues: storage.queues, ...live, brokerConnected: () => session.connected }),
+  );
   const listener = new JobListener(
     config.DATABASE_URL,
     {
@@ -126,6 +132,7 @@ interface Parts {
   readonly session: NatsSession;
   readonly edge: Edge;
   readonly live: Live;
+  readonly metrics: Metrics | null;
 }
 
 interface Live {
@@ -206,10 +213,12 @@ function createBroker({ config, session, edge }: Parts): Broker {
   });
 }
 
-function createLeader({ config, log, storage, session, edge, live }: Parts, broker: Broker): LeaderWork {
+function createLeader(parts: Parts, broker: Broker): LeaderWork {
+  const { config, log, storage, session, edge, live, metrics } = parts;
   return new LeaderWork({
     ...storage,
     ...{ session, broker, environment, log },
+    metrics: metrics ?? undefined,
     retry: retryPolicy(config),
     liveSlots: (queue) => live.registry.slots(queue),
     isOut: (queue) => live.registry.isOut(queue, config.ENGINE_ABSENT_SECONDS * 1000),

@@ -7,12 +7,13 @@ import { createGraphQLServer } from './http/graphql-handler.ts';
 import { GraphQLWebSocket, WEBSOCKET_LIMITS, type WebSocketLimits } from './http/graphql-websocket.ts';
 import { HttpError, sendError } from './http/http-error.ts';
 import { requestIdFrom, withRequestId } from './http/request-context.ts';
-import { type RouteDeps, route } from './http/routes.ts';
+import { type RouteDeps, route, routeClassOf } from './http/routes.ts';
 import { dropStalledReader } from './http/stalled-reader.ts';
 import type { Logger } from './observability/logger.ts';
+import type { Metrics } from './observability/metrics.ts';
 
 export interface HttpServerDeps
-  extends Pick<RouteDeps, 'uploads' | 'links' | 'openExport' | 'health' | 'authenticate'> {
+  extends Pick<RouteDeps, 'uploads' | 'links' | 'openExport' | 'health' | 'authenticate' | 'metrics'> {
   readonly app: Application;
   readonly config: Pick<ServerConfig, 'HOST' | 'PORT' | 'PUBLIC_URL' | 'GRAPHIQL' | 'CORS_ORIGINS'>;
   readonly log: Logger;
@@ -67,6 +68,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     limits: limits.webSocket,
     authenticate: deps.authenticate,
   });
+  deps.metrics?.measureWebSockets(() => webSocket.connections);
   const state: State = { isStopping: false, streams: new Set(), unused: new Set() };
   const onRequest = (req: IncomingMessage, res: ServerResponse) => {
     state.unused.delete(req.socket);
@@ -115,7 +117,7 @@ function urlOf(req: IncomingMessage): URL {
 
 function serve(
   routes: RouteDeps,
-  { config, log }: HttpServerDeps,
+  { config, log, metrics }: HttpServerDeps,
   req: IncomingMessage,
   res: ServerResponse,
   streams: Set<() => void>,
@@ -134,6 +136,7 @@ function serve(
     gone.abort();
   });
   const url = urlOf(req);
+  if (metrics != null) countRequest(metrics, url.pathname, res);
   if (answerCrossOrigin(req, res, config.CORS_ORIGINS)) return;
   withRequestId(requestId, () => route(routes, { url, req, res, signal: gone.signal })).catch(
     (error: unknown) => {
@@ -154,6 +157,17 @@ function serve(
       sendError(req, res, refusal, requestId);
     },
   );
+}
+
+function countRequest(metrics: Metrics, pathname: string, res: ServerResponse): void {
+  const startedAt = performance.now();
+  res.once('close', () => {
+    const isStream = String(res.getHeader('content-type')).startsWith('text/event-stream');
+    const seconds = isStream ? null : (performance.now() - startedAt) / 1000;
+    // 499 as in nginx: the client went away before there was an answer.
+    const status = res.headersSent ? res.statusCode : 499;
+    metrics.requestEnded(routeClassOf(pathname), status, seconds);
+  });
 }
 
 function listen(

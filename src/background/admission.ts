@@ -1,6 +1,7 @@
 import type { AdmittedJob, Broker, Environment, JobSchedule } from '../app/ports.ts';
 import { ENGINES, type QueueName, queueOf } from '../domain/vocabulary.ts';
 import type { Logger } from '../observability/logger.ts';
+import type { Metrics } from '../observability/metrics.ts';
 import { Loop } from './loop.ts';
 
 /** Orders that wait in JetStream for each live slot, and at least. */
@@ -21,6 +22,7 @@ export interface AdmissionOptions {
   readonly isOut: (queue: QueueName) => boolean;
   readonly environment: Environment;
   readonly log: Logger;
+  readonly metrics?: Metrics | undefined;
 }
 
 const QUEUES = ENGINES.map(queueOf);
@@ -83,6 +85,10 @@ export class Admission {
         sequence: (await broker.publishOrder(job)).sequence,
       })),
     );
+    for (const [at, { status }] of published.entries()) {
+      const queue = jobs[at]?.queue;
+      if (status === 'fulfilled' && queue !== undefined) this.#options.metrics?.orderPublished(queue);
+    }
     await schedule.recordOrders(
       published.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])),
     );

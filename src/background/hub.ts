@@ -137,6 +137,12 @@ export class Hub {
     if (watched.subscribers === 0) this.#watched.delete(jobId);
   }
 
+  get subscribers(): number {
+    let count = 0;
+    for (const watched of this.#watched.values()) count += watched.subscribers;
+    return count;
+  }
+
   get watchedJobs(): number {
     return this.#watched.size;
   }

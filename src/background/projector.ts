@@ -12,6 +12,7 @@ import type { Job } from '../domain/job.ts';
 import type { RetryPolicy } from '../domain/retry-policy.ts';
 import type { ReadFact } from '../messaging/fact-reader.ts';
 import type { Logger } from '../observability/logger.ts';
+import type { Metrics } from '../observability/metrics.ts';
 import { sleep } from './loop.ts';
 
 const MAX_BATCH = 200;
@@ -24,6 +25,7 @@ export interface ProjectorOptions {
   readonly environment: Environment;
   readonly retry: RetryPolicy;
   readonly log: Logger;
+  readonly metrics?: Metrics | undefined;
 }
 
 /**
@@ -87,8 +89,9 @@ export class Projector {
     const to = { epoch: this.#offset.epoch, sequence: last.sequence, messageId: last.messageId };
     for (let waitMs = 250; !signal.aborted; waitMs = Math.min(5000, waitMs * 2)) {
       try {
-        await this.#write(facts, poison, to);
+        const quarantined = await this.#write(facts, poison, to);
         this.#offset = to;
+        this.#options.metrics?.factsProjected(facts.length, quarantined);
         return;
       } catch (error) {
         if (!(error instanceof UnavailableError)) throw error;
@@ -98,11 +101,13 @@ export class Projector {
     }
   }
 
-  async #write(facts: readonly ReadFact[], poison: string | null, to: ProjectorOffset): Promise<void> {
-    await this.#options.store.transaction(async (jobs) => {
+  /** @returns how many facts were quarantined. */
+  async #write(facts: readonly ReadFact[], poison: string | null, to: ProjectorOffset): Promise<number> {
+    return this.#options.store.transaction(async (jobs) => {
       await jobs.moveOffset(this.#offset, to);
       const locked = await jobs.lock([...new Set(facts.map((fact) => fact.jobId))]);
       const current = new Map([...locked].map(([id, stored]) => [id, stored.job]));
+      let quarantined = 0;
       for (const fact of facts) {
         const problem = poison ?? this.#problemOf(fact, current);
         if (typeof problem !== 'string') {
@@ -121,7 +126,9 @@ export class Projector {
           data: bytes,
           error: problem,
         });
+        quarantined += 1;
       }
+      return quarantined;
     });
   }
 

@@ -34,6 +34,8 @@ const ServerEnvironment = SharedEnvironment.extend({
   /** Where workers reach the server for uploads, when that is not PUBLIC_URL. */
   WORKER_URL: Url.optional(),
   GRAPHIQL: z.enum(['on', 'off']).default('on'),
+  /** Figures for Prometheus at `/metrics`. */
+  METRICS: z.enum(['on', 'off']).default('on'),
   CORS_ORIGINS: List,
   MAX_AUDIO_BYTES: z.coerce
     .number()

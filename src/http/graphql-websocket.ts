@@ -93,6 +93,10 @@ export class GraphQLWebSocket {
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, request));
   }
 
+  get connections(): number {
+    return this.#sockets.clients.size;
+  }
+
   /** Tells every client to come back, and cuts those that do not answer within the grace. */
   async close(graceMs: number): Promise<void> {
     const closed = [...this.#sockets.clients].map(

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { printSchema } from 'graphql';
 import type { Principal } from '../app/application.ts';
 import { schema } from '../graphql/schema.ts';
+import type { Metrics } from '../observability/metrics.ts';
 import { type ExportRouteDeps, getExport } from './export-route.ts';
 import { sendGraphiql, wantsGraphiql } from './graphiql-page.ts';
 import { type GraphQLServer, handleGraphQL } from './graphql-handler.ts';
@@ -18,6 +19,8 @@ export interface Health {
 export interface RouteDeps extends UploadRoutesDeps, ExportRouteDeps {
   readonly graphql: GraphQLServer;
   readonly hasGraphiql: boolean;
+  /** Null when they are switched off. */
+  readonly metrics?: Metrics | null;
   health(): Promise<Health>;
   authenticate(
     request: IncomingMessage,
@@ -64,6 +67,12 @@ async function sendStaticRoute(deps: RouteDeps, pathname: string, res: ServerRes
       const health = await deps.health();
       return sendJson(res, health.ready ? 200 : 503, health);
     }
+    case '/metrics': {
+      if (deps.metrics == null) throw new HttpError(404, 'NOT_FOUND', 'Metrics are switched off.');
+      const { contentType, body } = await deps.metrics.text();
+      res.writeHead(200, { 'content-type': contentType }).end(body);
+      return;
+    }
     case '/schema.graphql':
       res.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' }).end(printSchema(schema));
       return;
@@ -73,6 +82,16 @@ async function sendStaticRoute(deps: RouteDeps, pathname: string, res: ServerRes
     default:
       throw new HttpError(404, 'NOT_FOUND', 'There is nothing here. The API is at /graphql.');
   }
+}
+
+/** The class of a route, for counting; the few there are, whatever paths are asked for. */
+export function routeClassOf(pathname: string): string {
+  if (pathname === '/graphql') return 'graphql';
+  if (UPLOAD_PATH.test(pathname)) return 'upload';
+  if (UPLOAD_CONTENT_PATH.test(pathname)) return 'upload_content';
+  if (pathname.startsWith('/exports/')) return 'export';
+  if (pathname.startsWith('/health/')) return 'health';
+  return pathname === '/metrics' ? 'metrics' : 'other';
 }
 
 function requireMethod(req: IncomingMessage, methods: readonly string[]): void {

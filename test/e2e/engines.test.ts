@@ -90,6 +90,10 @@ async function isAvailable(queue: string): Promise<boolean> {
   return answer.queueStats.engineAvailable;
 }
 
+async function metrics(): Promise<string> {
+  return (await fetch(`${service.server.url}/metrics`)).text();
+}
+
 const byDeepgram = {
   engine: 'DEEPGRAM',
   model: 'general-nova-3',
@@ -210,6 +214,7 @@ describe('Deepgram', () => {
     const waiting = await service.jobs.accepted({ audio: aTalk(), engines: ['DEEPGRAM'] });
     await eventually(async () => !(await isAvailable('deepgram')), 'the breaker is open');
     const asked = deepgram.requests.length;
+    expect(await metrics()).toContain('transcription_engine_available{queue="deepgram"} 0');
 
     const moved = await finished({ audio: aTalk(), engines: ['DEEPGRAM', 'WHISPER'] });
 
@@ -221,6 +226,9 @@ describe('Deepgram', () => {
       { ...byDeepgram },
     ]);
     await eventually(() => isAvailable('deepgram'), 'the breaker is closed');
+    expect(await metrics()).toContain('transcription_engine_available{queue="deepgram"} 1');
+    expect(await metrics()).toMatch(/^transcription_orders_published_total\{queue="deepgram"\} [1-9]/m);
+    expect(await metrics()).toMatch(/^transcription_facts_projected_total [1-9]/m);
   });
 
   it('that refuses the key fails the job with the remedy, once', async () => {

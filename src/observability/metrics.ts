@@ -1,0 +1,152 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Logger } from './logger.ts';
+
+/**
+ * Every metric of the server: what it counts and by which labels. Labels take few values; nothing is labelled
+ * by job or tenant.
+ */
+export const METRICS = {
+  transcription_jobs: {
+    help: 'Jobs by queue and status, as of at most 10 s ago.',
+    labels: ['queue', 'status'],
+  },
+  transcription_dead_letters: { help: 'Jobs that gave up and were not discarded.', labels: ['queue'] },
+  transcription_oldest_queued_seconds: {
+    help: 'How long the longest waiting job waits; 0 when none does.',
+    labels: ['queue'],
+  },
+  transcription_workers_online: { help: 'Workers heard of lately.', labels: ['queue'] },
+  transcription_workers_busy: { help: 'Workers that have a job.', labels: ['queue'] },
+  transcription_engine_available: {
+    help: '1, or 0 while every worker says that its engine cannot be reached (circuit breaker).',
+    labels: ['queue'],
+  },
+  transcription_broker_connected: { help: '1 while this server is connected to NATS.', labels: [] },
+  transcription_websocket_connections: { help: 'Open websockets of this server.', labels: [] },
+  transcription_subscribers: { help: 'Subscriptions to jobs in this server, of all transports.', labels: [] },
+  transcription_facts_projected_total: { help: 'Facts of workers read and committed.', labels: [] },
+  transcription_facts_quarantined_total: {
+    help: 'Facts that could not be applied: look at them.',
+    labels: [],
+  },
+  transcription_orders_published_total: { help: 'Orders given to workers.', labels: ['queue'] },
+  transcription_http_requests_total: {
+    help: 'HTTP requests by class of route and status.',
+    labels: ['route', 'status'],
+  },
+  transcription_http_request_duration_seconds: {
+    help: 'From a request to the end of its answer; streams of events are left out.',
+    labels: ['route'],
+  },
+} as const;
+
+type MetricName = keyof typeof METRICS;
+type GaugeName = Exclude<MetricName, `${string}_total` | `${string}_duration_seconds`>;
+
+/** A value of a gauge; `labels` in the order of the table. */
+export interface Sample {
+  readonly name: GaugeName;
+  readonly labels: readonly string[];
+  readonly value: number;
+}
+
+/** Where the gauges get their values when somebody asks. */
+export interface MetricSources {
+  /** Asks the database; at most once in ten seconds. */
+  readonly stored: () => Promise<readonly Sample[]>;
+  /** From memory. */
+  readonly live: () => readonly Sample[];
+}
+
+const STORED_LIFETIME_MS = 10_000;
+const DURATION_BUCKETS = [0.005, 0.02, 0.1, 0.5, 2, 10, 60];
+
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #gauges = new Map<GaugeName, Gauge>();
+  readonly #counters = new Map<MetricName, Counter>();
+  readonly #durations: Histogram;
+  readonly #log: Logger;
+  #sources: MetricSources | null = null;
+  #webSockets: () => number = () => 0;
+  #stored: { readonly readAt: number; readonly samples: Promise<readonly Sample[]> } | null = null;
+
+  constructor(log: Logger) {
+    this.#log = log;
+    const registers = [this.#registry];
+    const duration = METRICS.transcription_http_request_duration_seconds;
+    this.#durations = new Histogram({
+      name: 'transcription_http_request_duration_seconds',
+      help: duration.help,
+      labelNames: [...duration.labels],
+      buckets: DURATION_BUCKETS,
+      registers,
+    });
+    for (const name of Object.keys(METRICS) as MetricName[]) {
+      const { help, labels } = METRICS[name];
+      const options = { name, help, labelNames: [...labels], registers };
+      if (name.endsWith('_total')) this.#counters.set(name, new Counter(options));
+      else if (isGauge(name)) this.#gauges.set(name, new Gauge(options));
+    }
+    collectDefaultMetrics({ register: this.#registry });
+  }
+
+  /** Told once, when everything that is measured exists. */
+  measure(sources: MetricSources): void {
+    this.#sources = sources;
+  }
+
+  measureWebSockets(count: () => number): void {
+    this.#webSockets = count;
+  }
+
+  factsProjected(count: number, quarantined: number): void {
+    this.#counters.get('transcription_facts_projected_total')?.inc(count - quarantined);
+    this.#counters.get('transcription_facts_quarantined_total')?.inc(quarantined);
+  }
+
+  orderPublished(queue: string): void {
+    this.#counters.get('transcription_orders_published_total')?.inc({ queue });
+  }
+
+  /** @param seconds Null for an answer that goes on for as long as its reader likes. */
+  requestEnded(route: string, status: number, seconds: number | null): void {
+    this.#counters.get('transcription_http_requests_total')?.inc({ route, status: String(status) });
+    if (seconds !== null) this.#durations.observe({ route }, seconds);
+  }
+
+  /** Everything in the format of Prometheus, and that format's media type. */
+  async text(): Promise<{ readonly contentType: string; readonly body: string }> {
+    for (const gauge of this.#gauges.values()) gauge.reset();
+    const live = this.#sources?.live() ?? [];
+    const webSockets = {
+      name: 'transcription_websocket_connections',
+      labels: [],
+      value: this.#webSockets(),
+    } as const;
+    for (const { name, labels, value } of [...live, webSockets, ...(await this.#readStored())]) {
+      const names: readonly string[] = METRICS[name].labels;
+      this.#gauges
+        .get(name)
+        ?.set(Object.fromEntries(names.map((label, at) => [label, labels[at] ?? ''])), value);
+    }
+    return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
+  }
+
+  /** Without the database its figures are missing, which is truer than old ones; the rest is still told. */
+  async #readStored(): Promise<readonly Sample[]> {
+    const now = Date.now();
+    if (this.#sources !== null && (this.#stored === null || this.#stored.readAt < now - STORED_LIFETIME_MS)) {
+      const samples = this.#sources.stored().catch((err: unknown) => {
+        this.#log.warn({ err }, 'figures of the queues are missing from the metrics');
+        return [];
+      });
+      this.#stored = { readAt: now, samples };
+    }
+    return (await this.#stored?.samples) ?? [];
+  }
+}
+
+function isGauge(name: MetricName): name is GaugeName {
+  return !name.endsWith('_total') && !name.endsWith('_duration_seconds');
+}
