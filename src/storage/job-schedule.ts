@@ -11,7 +11,7 @@ import { type JobRow, JobTable } from './tables.ts';
  * The oldest waiting jobs of each tenant in each priority: an index-only hop from tenant to tenant, so that the
  * cost grows with tenants and free places, not with the jobs that wait.
  */
-const CANDIDATES = {
+export const CANDIDATES = {
   name: 'admission-candidates',
   text: `
   WITH RECURSIVE running AS (
@@ -41,7 +41,7 @@ const CANDIDATES = {
 };
 
 /** Free places of a queue: bounded by the ready set and, with the running jobs, by its concurrency. */
-const FREE_PLACES = {
+export const FREE_PLACES = {
   name: 'admission-free-places',
   text: `
   SELECT CASE WHEN q.paused_at IS NOT NULL THEN 0 ELSE
