@@ -12,7 +12,7 @@ interface CommandLine {
 }
 
 /** As many jobs a minute as two cores bear while everything around them breaks. */
-const JOBS_A_MINUTE = 20;
+const JOBS_A_MINUTE = 25;
 const MIN_JOBS = 40;
 
 // The processes of a run end with it, which a signal alone would not tell them.

@@ -114,8 +114,8 @@ function kindOf(chance: number, durationMs: number): JobKind {
 }
 
 function urlOf(random: Random, number: number, kind: JobKind): string {
-  const segments = random.integer(10, 50);
-  const paceMs = random.integer(50, 150);
+  const segments = random.integer(20, 80);
+  const paceMs = random.integer(50, 180);
   const after = random.integer(0, segments);
   const query: Readonly<Record<JobKind, string>> = {
     plain: '',

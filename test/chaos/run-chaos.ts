@@ -18,7 +18,7 @@ import { Random } from './random.ts';
 import { percentile, type Recovery, recoveriesOf } from './recovery.ts';
 import type { ChaosReport, RecoveryTimes } from './report.ts';
 import { RunDatabase } from './run-database.ts';
-import { type Kill, rage } from './storm.ts';
+import { rage, type StormReport } from './storm.ts';
 import { type SubmittedJob, submit } from './submitter.ts';
 
 export interface ChaosOptions {
@@ -52,8 +52,8 @@ export async function runChaos(
   try {
     options.onProgress(`all is up; the storm lasts ${options.minutes} min; files are in ${directory}`);
     const run: Run = { options, cluster, nc, database: new RunDatabase(cluster.databaseUrl), onSurprise };
-    const storm = await letItStorm(run);
-    const report = await reckon(run, storm, surprises, nats.version);
+    const aftermath = await letItStorm(run);
+    const report = await reckon(run, aftermath, surprises, nats.version);
     isClean = report.breaches.length === 0;
     if (!isClean) await dump(run, report, directory);
     return { report, directory };
@@ -75,8 +75,7 @@ interface Run {
 interface Aftermath {
   readonly submitted: readonly SubmittedJob[];
   readonly received: readonly Received[];
-  readonly kills: readonly Kill[];
-  readonly faults: ChaosReport['faults'];
+  readonly storm: StormReport;
   readonly calmMs: number;
   readonly apiRetries: number;
 }
@@ -98,7 +97,7 @@ async function letItStorm({ options, cluster, nc, database, onSurprise }: Run): 
   };
   const submitting = plan.jobs.map((job) => submit(job, { api, startedAt, onSurprise, onSubmitted }));
   const all = Promise.allSettled(submitting);
-  const { counts, kills } = await rage(plan.faults, { cluster, database, nc, startedAt });
+  const storm = await rage(plan.faults, { cluster, database, nc, startedAt });
   await delay(Math.max(0, startedAt + minutes * 60_000 - Date.now()));
 
   const calmSince = Date.now();
@@ -116,7 +115,7 @@ async function letItStorm({ options, cluster, nc, database, onSurprise }: Run): 
   const received = await Promise.all(following);
   clearTimeout(late);
   clearTimeout(farewell);
-  return { submitted, received, kills, faults: counts, calmMs, apiRetries: api.retries };
+  return { submitted, received, storm, calmMs, apiRetries: api.retries };
 }
 
 /** Polls until it holds or the deadline passes; what does not hold then, the audit tells. */
@@ -141,7 +140,7 @@ async function backlog(nc: NatsConnection): Promise<number> {
 
 async function reckon(
   { options, cluster, nc, database }: Run,
-  storm: Aftermath,
+  aftermath: Aftermath,
   surprises: readonly string[],
   natsVersion: string,
 ): Promise<ChaosReport> {
@@ -153,7 +152,7 @@ async function reckon(
     database.quarantined(),
   ]);
   const breaches: Breach[] = [
-    ...audit({ ...storm, plannedCount: options.jobs, states, segments, chains }),
+    ...audit({ ...aftermath, plannedCount: options.jobs, states, segments, chains }),
     ...(await leftovers(nc)).map(
       (sequence): Breach => ({
         check: 'messages left below the ack floor',
@@ -165,15 +164,15 @@ async function reckon(
     ...surprises.map((what): Breach => ({ check: 'surprises', jobId: null, what })),
   ];
   const started = [...chains.values()].flat().filter(({ fact }) => fact.type === 'started');
-  const recoveries = recoveriesOf(storm.kills, chains);
+  const recoveries = recoveriesOf(aftermath.storm.kills, chains);
   const ended = (status: string): number => states.filter((state) => state.status === status).length;
   return {
     seed: options.seed,
     minutes: options.minutes,
     natsVersion,
-    calmSeconds: Math.round(storm.calmMs / 1000),
+    calmSeconds: Math.round(aftermath.calmMs / 1000),
     jobs: {
-      submitted: storm.submitted.length,
+      submitted: aftermath.submitted.length,
       completed: ended('COMPLETED'),
       canceled: ended('CANCELED'),
       failed: ended('FAILED'),
@@ -181,19 +180,24 @@ async function reckon(
       attempts: started.length,
       resumed: started.filter(({ fact }) => fact.checkpointMs > 0).length,
     },
-    faults: storm.faults,
-    apiRetries: storm.apiRetries,
+    faults: aftermath.storm.counts,
+    apiRetries: aftermath.apiRetries,
     clients: {
-      count: storm.received.length,
-      sessions: storm.received.reduce((sum, client) => sum + client.sessions, 0),
+      count: aftermath.received.length,
+      sessions: aftermath.received.reduce((sum, client) => sum + client.sessions, 0),
     },
     recovery: timesOf(recoveries),
-    quietRecovery: timesOf(recoveries.filter((recovery) => wasQuiet(recovery, cluster))),
+    quietRecovery: timesOf(recoveries.filter((recovery) => wasQuiet(recovery, cluster, aftermath.storm))),
     breaches,
   };
 }
 
-function wasQuiet({ killedAt, tookMs }: Recovery, { outages }: Cluster): boolean {
+function wasQuiet(
+  { jobId, killedAt, tookMs }: Recovery,
+  { outages }: Cluster,
+  { duplicated }: StormReport,
+): boolean {
+  if (duplicated.has(jobId)) return false;
   return !outages.some(({ from, to }) => from < killedAt + tookMs && to > killedAt - 1000);
 }
 

@@ -15,6 +15,8 @@ export interface Kill {
 export interface StormReport {
   readonly counts: Record<FaultKind, number>;
   readonly kills: readonly Kill[];
+  /** Jobs that got an order twice, which brings a lost one back sooner. */
+  readonly duplicated: ReadonlySet<string>;
 }
 
 export interface StormContext {
@@ -28,18 +30,20 @@ export interface StormContext {
 export async function rage(faults: readonly PlannedFault[], context: StormContext): Promise<StormReport> {
   const counts = {} as Record<FaultKind, number>;
   const kills: Kill[] = [];
+  const duplicated = new Set<string>();
   for (const [number, fault] of faults.entries()) {
     await delay(Math.max(0, context.startedAt + fault.atMs - Date.now()));
-    if (await strike(fault, number, context, kills)) counts[fault.kind] = (counts[fault.kind] ?? 0) + 1;
+    if (await strike(fault, number, context, { kills, duplicated }))
+      counts[fault.kind] = (counts[fault.kind] ?? 0) + 1;
   }
-  return { counts, kills };
+  return { counts, kills, duplicated };
 }
 
 async function strike(
   fault: PlannedFault,
   number: number,
   context: StormContext,
-  kills: Kill[],
+  notes: { readonly kills: Kill[]; readonly duplicated: Set<string> },
 ): Promise<boolean> {
   const { cluster } = context;
   const [target, signal] = fault.kind.split('.') as [string, NodeJS.Signals];
@@ -52,7 +56,8 @@ async function strike(
       if (member === null || (member.isFrozen && signal !== 'SIGKILL')) return false;
       const workerId = member.ready?.workerId;
       if (!member.signal(signal)) return false;
-      if (signal === 'SIGKILL' && typeof workerId === 'string') kills.push({ workerId, at: Date.now() });
+      if (signal === 'SIGKILL' && typeof workerId === 'string')
+        notes.kills.push({ workerId, at: Date.now() });
       if (signal === 'SIGSTOP') void thaw(member, fault.durationMs);
       return true;
     }
@@ -60,7 +65,7 @@ async function strike(
     case 'postgres':
       return cluster.killService(target, fault.durationMs);
     default:
-      return duplicateOrder(fault.choice, number, context);
+      return duplicateOrder(fault.choice, number, context, notes.duplicated);
   }
 }
 
@@ -81,12 +86,14 @@ async function duplicateOrder(
   choice: number,
   number: number,
   { database, nc }: StormContext,
+  duplicated: Set<string>,
 ): Promise<boolean> {
   try {
     const sequences = await database.orderSequences();
     const sequence = sequences[Math.floor(choice * sequences.length)];
     const order = sequence === undefined ? null : await findOrder(nc, sequence);
     if (order === null) return false;
+    duplicated.add(order.jobId);
     await publishOrder(nc, { ...order, run: order.run + 1_000_000 + number });
     return true;
   } catch {
