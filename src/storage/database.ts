@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { DataSource } from 'typeorm';
 import { CreateTables1763769600000 } from '../../migrations/1763769600000-create-tables.ts';
-import { UnavailableError } from '../domain/errors.ts';
+import { UnavailableError, ValidationError } from '../domain/errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import { TABLES } from './tables.ts';
 
@@ -58,15 +58,48 @@ const UNREACHABLE = new Set([
   'ETIMEDOUT',
 ]);
 
-/** True when the database could not be asked at all, so that the same call may succeed later. */
-export function isUnreachable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const code = (error as { code?: unknown }).code;
-  if (typeof code === 'string' && UNREACHABLE.has(code)) return true;
-  if (/Connection terminated|timeout exceeded when trying to connect|Cannot use a pool/.test(error.message))
-    return true;
-  const inner = (error as { driverError?: unknown }).driverError ?? error.cause;
-  return inner !== undefined && inner !== error && isUnreachable(inner);
+/** Lack of room, locks, time or luck: the database works, and the same call may succeed later. */
+const OVERBURDENED = new Set([
+  '25P03',
+  '40001',
+  '40P01',
+  '53100',
+  '53200',
+  '53400',
+  '55P03',
+  '57014',
+  '58030',
+]);
+
+/** What callers send as text and Postgres can't hold: a NUL, or half a surrogate pair within JSON. */
+const UNFIT_TEXT = new Set(['22021', '22P05']);
+
+/** The error itself and what it wraps, outermost first. */
+function* layersOf(
+  error: unknown,
+): Generator<Error & { readonly code?: unknown; readonly detail?: unknown }> {
+  for (let layer = error; layer instanceof Error; ) {
+    yield layer;
+    const inner = (layer as { driverError?: unknown }).driverError ?? layer.cause;
+    if (inner === layer) return;
+    layer = inner;
+  }
+}
+
+function hasCode(error: unknown, codes: ReadonlySet<string>): boolean {
+  return [...layersOf(error)].some(({ code }) => typeof code === 'string' && codes.has(code));
+}
+
+function isUnreachable(error: unknown): boolean {
+  const said = /Connection terminated|timeout exceeded when trying to connect|Cannot use a pool/;
+  return hasCode(error, UNREACHABLE) || [...layersOf(error)].some(({ message }) => said.test(message));
+}
+
+function isUnfitText(error: unknown): boolean {
+  if (hasCode(error, UNFIT_TEXT)) return true;
+  return [...layersOf(error)].some(
+    ({ code, detail }) => code === '22P02' && /surrogate/i.test(String(detail)),
+  );
 }
 
 /** True for a breach of the named unique index. */
@@ -89,16 +122,26 @@ export async function queryPrepared<Row>(
   return rows;
 }
 
-/** Runs `work`, turning a database that can't be reached into the error callers may retry on. */
+/**
+ * Runs `work`, turning a database that can't be reached or is overburdened into the error callers may retry on, and text
+ * that it can't hold into one about the input.
+ */
 export async function whenReachable<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (error) {
-    if (!isUnreachable(error)) throw error;
-    throw new UnavailableError(
-      'The database cannot be reached just now. Try again; a call with an `idempotencyKey` takes effect once.',
-      { cause: error },
-    );
+    const again = 'Try again; a call with an `idempotencyKey` takes effect once.';
+    if (isUnreachable(error)) {
+      throw new UnavailableError(`The database cannot be reached just now. ${again}`, { cause: error });
+    }
+    if (hasCode(error, OVERBURDENED)) {
+      throw new UnavailableError(`The database is out of room or too busy just now. ${again}`, {
+        cause: error,
+      });
+    }
+    if (!isUnfitText(error)) throw error;
+    const message = 'Text must not hold the NUL character (U+0000) or half of a surrogate pair.';
+    throw new ValidationError([{ path: [], rule: 'characters', message }]);
   }
 }
 
