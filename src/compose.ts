@@ -30,6 +30,7 @@ import type { Logger } from './observability/logger.ts';
 import { Metrics } from './observability/metrics.ts';
 import { createHttpServer } from './server.ts';
 import { openDatabase, whenReachable } from './storage/database.ts';
+import { deleteOldKeys } from './storage/idempotency-keys.ts';
 import { JobListener } from './storage/job-listener.ts';
 import { createJobReader, readSnapshots } from './storage/job-reader.ts';
 import { createJobSchedule } from './storage/job-schedule.ts';
@@ -48,11 +49,13 @@ export interface RunningServer {
 }
 
 const POOL_SIZE = 10;
+const SCHEDULE_POOL_SIZE = 4;
 const STATEMENT_TIMEOUT_MS = 15_000;
 const DAY_MS = 86_400_000;
 /** Links to uploads in orders outlive any queue and attempt. */
 const CONTENT_LINK_LIFETIME_MS = 30 * DAY_MS;
 const EXPIRED_JOBS_A_SWEEP = 500;
+const OLD_KEYS_A_SWEEP = 5000;
 
 const environment: Environment = { now: () => new Date(), random: Math.random, uuid: uuidv7 };
 
@@ -119,6 +122,7 @@ export async function startServer(config: ServerConfig, log: Logger): Promise<Ru
       await listener.close();
       await session.close();
       await listening;
+      await storage.relaxed.destroy();
       await storage.database.destroy();
       log.info({ serverId }, 'stopped');
     },
@@ -151,11 +155,20 @@ async function openStorage(config: ServerConfig, log: Logger) {
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   });
   await assertSchemaIsCurrent(database);
+  // An admission that a crash forgets is done again, and the fence makes the second order harmless.
+  const relaxed = await openDatabase({
+    url: config.DATABASE_URL,
+    poolSize: SCHEDULE_POOL_SIZE,
+    log,
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    relaxedCommits: true,
+  });
   return {
     database,
+    relaxed,
     store: createJobStore(database, { retentionMs: config.RETENTION_DAYS * DAY_MS }),
     reader: createJobReader(database),
-    schedule: createJobSchedule(database),
+    schedule: createJobSchedule(relaxed),
     queues: createQueueStore(database),
     models: createModelStore(database),
     tenants: createTenantStore(database),
@@ -324,8 +337,10 @@ async function openExportFile(
 }
 
 /** Removes what is past its time, a bounded amount each time. */
-async function sweep({ store, schedule }: Storage, uploads: UploadDeps): Promise<void> {
-  const expired = await schedule.expired(environment.now(), EXPIRED_JOBS_A_SWEEP);
+async function sweep({ database, store, schedule }: Storage, uploads: UploadDeps): Promise<void> {
+  const now = environment.now();
+  await deleteOldKeys(database, now, OLD_KEYS_A_SWEEP);
+  const expired = await schedule.expired(now, EXPIRED_JOBS_A_SWEEP);
   if (expired.length > 0) await store.transaction((jobs) => jobs.delete(expired));
   await sweepExpiredUploads(uploads);
 }

@@ -35,7 +35,7 @@ export interface UploadRepository {
   abandon(id: string): Promise<void>;
   /** Prolongs a STORED upload of the tenant that has not expired; false where there is none. */
   keepUntil(tenantId: string, id: string, until: Date, now: Date): Promise<boolean>;
-  /** Deletes rows past `now` that nobody is sending, and gives their ids back. */
+  /** Deletes rows past `now` that nobody is sending and no job needs, and gives their ids back. */
   deleteExpired(now: Date, staleBefore: Date, limit: number): Promise<readonly string[]>;
   delete(id: string): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { EntityManager } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import type { JobTransaction, KeyClaim } from '../app/ports.ts';
 
 const KEY_LIFETIME = `interval '24 hours'`;
@@ -22,7 +22,8 @@ export async function claimKey(
      WHERE tenant_id = $1 AND operation = $2 AND key = $3 FOR UPDATE`,
     place,
   );
-  if (first === undefined) throw new Error(`idempotency key ${key.key} vanished while it was claimed`);
+  // Swept in between, so it is free.
+  if (first === undefined) return claimKey(manager, key);
   const [, renewed]: [unknown, number] = await manager.query(
     `UPDATE idempotency_keys AS k SET input_hash = $4, job_id = $5, created_at = $6
      WHERE k.tenant_id = $1 AND k.operation = $2 AND k.key = $3
@@ -37,4 +38,14 @@ export async function claimKey(
     sameInput: first.input_hash === key.inputHash,
     firstUsedAt: first.created_at,
   };
+}
+
+/** Removes keys that mean nothing any more, so that the table does not grow for ever. */
+export async function deleteOldKeys(database: DataSource, now: Date, limit: number): Promise<void> {
+  await database.query(
+    `DELETE FROM idempotency_keys WHERE (tenant_id, operation, key) IN (
+       SELECT tenant_id, operation, key FROM idempotency_keys
+        WHERE created_at < $1::timestamptz - ${KEY_LIFETIME} ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+    [now, limit],
+  );
 }

@@ -170,7 +170,13 @@ class PostgresJobTransaction implements JobTransaction {
   }
 
   async delete(ids: readonly string[]): Promise<void> {
-    await this.#manager.query('DELETE FROM jobs WHERE id = ANY($1)', [ids]);
+    // The recording goes with its last job, at the next sweep.
+    await this.#manager.query(
+      `WITH gone AS (DELETE FROM jobs WHERE id = ANY($1) RETURNING upload_id)
+       UPDATE uploads SET expires_at = least(expires_at, now()) WHERE id IN (SELECT upload_id FROM gone)
+         AND NOT EXISTS (SELECT 1 FROM jobs WHERE upload_id = uploads.id AND jobs.id <> ALL($1))`,
+      [ids],
+    );
     for (const id of ids) this.#notify(CHANNELS.jobChanged, id);
   }
 

@@ -110,6 +110,7 @@ export class PostgresUploadRepository implements UploadRepository {
       `delete from uploads where id in (
          select id from uploads
          where expires_at <= $1 and (status <> 'RECEIVING' or receiving_since < $2)
+           and not exists (select 1 from jobs where jobs.upload_id = uploads.id)
          order by expires_at limit $3 for update skip locked)`,
       [now, staleBefore, limit],
     );

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OffsetConflictError } from '../../../src/app/ports.ts';
 import { ValidationError } from '../../../src/domain/errors.ts';
 import { endWaiting } from '../../../src/domain/job-transitions.ts';
+import { deleteOldKeys } from '../../../src/storage/idempotency-keys.ts';
+import { PostgresUploadRepository } from '../../../src/storage/upload-repository.ts';
 import { aNewJob, DAY_MS, openTestStorage, TENANT, type TestStorage } from '../../support/storage.ts';
 
 let storage: TestStorage;
@@ -79,6 +81,46 @@ describe('an idempotency key', () => {
     await claim({ key: 'of-a-deleted', jobId: gone });
     await storage.store.transaction((jobs) => jobs.delete([gone]));
     expect(await claim({ key: 'of-a-deleted', jobId })).toEqual({ claimed: true });
+  });
+
+  it('is removed after a day, with others as old', async () => {
+    const jobId = await storage.insert();
+    const now = new Date();
+    await claim({ key: 'old-enough', jobId, now: new Date(now.getTime() - DAY_MS - 1000) });
+    await claim({ key: 'still-good', jobId, now: new Date(now.getTime() - DAY_MS + 60_000) });
+    await deleteOldKeys(storage.database, now, 100);
+
+    const left = await storage.database.query(
+      `SELECT key FROM idempotency_keys WHERE key IN ('old-enough', 'still-good')`,
+    );
+    expect(left).toEqual([{ key: 'still-good' }]);
+  });
+});
+
+describe('the recording of a job', () => {
+  const sweep = async (now: Date) => {
+    const uploads = new PostgresUploadRepository((sql, parameters) =>
+      storage.database.query(sql, parameters),
+    );
+    return uploads.deleteExpired(now, now, 100);
+  };
+
+  it('is kept past its time while a job needs it, and goes with the last one', async () => {
+    const uploadId = 'upl_00000000000000000000000000000001';
+    await storage.database.query(
+      `INSERT INTO uploads (id, tenant_id, filename, content_type, size_bytes, status, created_at, expires_at)
+       VALUES ($1, $2, 'talk.mp3', 'audio/mpeg', 1, 'STORED', now(), now() + interval '1 hour')`,
+      [uploadId, TENANT],
+    );
+    const first = await storage.insert({ source: { uploadId } });
+    const last = await storage.insert({ source: { uploadId } });
+    const soon = new Date(Date.now() + 60_000);
+
+    expect(await sweep(new Date(Date.now() + DAY_MS))).toEqual([]);
+    await storage.store.transaction((jobs) => jobs.delete([first]));
+    expect(await sweep(soon)).toEqual([]);
+    await storage.store.transaction((jobs) => jobs.delete([last]));
+    expect(await sweep(soon)).toEqual([uploadId]);
   });
 });
 
