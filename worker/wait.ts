@@ -17,6 +17,8 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
 
 /** The promise's outcome, or the signal's reason as soon as it is aborted. */
 export async function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  // Whoever loses the race may still fail, as may one that comes too late for it; nobody is left to care.
+  promise.catch(() => undefined);
   signal.throwIfAborted();
   let onAbort: () => void = () => undefined;
   const aborted = new Promise<never>((_, reject) => {
@@ -27,8 +29,6 @@ export async function unlessAborted<Value>(promise: Promise<Value>, signal: Abor
     return await Promise.race([promise, aborted]);
   } finally {
     signal.removeEventListener('abort', onAbort);
-    // Whoever loses the race may still fail; nobody is left to care.
-    promise.catch(() => undefined);
     aborted.catch(() => undefined);
   }
 }

@@ -84,12 +84,13 @@ export async function whileConnected<Answer>(
     onLost = () => reject(new NatsAwayError('the connection to NATS broke'));
     standing.news.once('lost', onLost);
   });
-  const answer = ask();
-  // The loser of the race may fail later, with nobody left to listen.
-  answer.catch(() => undefined);
   try {
+    const answer = ask();
+    // The loser of the race may fail later, with nobody left to listen.
+    answer.catch(() => undefined);
     return await Promise.race([answer, lost]);
   } finally {
+    // Also when `ask` throws instead of rejecting: nobody would hear `lost`, and that ends the process.
     standing.news.off('lost', onLost);
   }
 }
