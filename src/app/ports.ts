@@ -144,6 +144,8 @@ export type KeyClaim =
  */
 export interface JobStore {
   transaction<Result>(work: (jobs: JobTransaction) => Promise<Result>): Promise<Result>;
+  /** A transaction that inserts this job and nothing else, in one round trip. @throws as JobTransaction.insert. */
+  insert(job: NewJob): Promise<void>;
 }
 
 export interface JobTransaction {

@@ -105,42 +105,47 @@ export async function submitJob(
   if (input.model !== null) checkModel(await ports.models.known(), engines, options);
   const { source, audio } = await findAudio(ports, by, input);
 
-  const id = toId('Job', ports.environment.uuid());
-  const claim = await ports.store.transaction(async (jobs): Promise<KeyClaim> => {
-    const claimed: KeyClaim =
-      input.idempotencyKey === null
-        ? { claimed: true }
-        : await jobs.claimKey({
-            tenantId: by.tenantId,
-            operation: 'submitJob',
-            key: input.idempotencyKey,
-            inputHash: ports.hash(JSON.stringify(input)),
-            jobId: id,
-            now,
-          });
-    if (!claimed.claimed) return claimed;
-    await jobs.insert({
-      id,
-      tenantId: by.tenantId,
-      externalId: input.externalId,
-      engines,
-      priority: input.priority ?? 'NORMAL',
-      tags: [...new Set(input.tags ?? [])],
-      metadata: input.metadata,
-      source,
-      audio,
-      options,
-      submittedAt: now,
-      scheduledFor: input.scheduledFor,
-      deadline: input.deadline,
-      maxAttempts: ports.policy.maxAttempts,
+  const job: NewJob = {
+    id: toId('Job', ports.environment.uuid()),
+    tenantId: by.tenantId,
+    externalId: input.externalId,
+    engines,
+    priority: input.priority ?? 'NORMAL',
+    tags: [...new Set(input.tags ?? [])],
+    metadata: input.metadata,
+    source,
+    audio,
+    options,
+    submittedAt: now,
+    scheduledFor: input.scheduledFor,
+    deadline: input.deadline,
+    maxAttempts: ports.policy.maxAttempts,
+  };
+  const claim = await insertOnce(ports, job, input);
+  const jobId = claim.claimed ? job.id : replayOf(claim);
+  const view = (await ports.reader.find(by.tenantId, [jobId])).get(jobId);
+  if (view === undefined) throw new Error(`job ${jobId} vanished while it was submitted`);
+  return { job: view, replayed: !claim.claimed };
+}
+
+async function insertOnce(ports: SubmitJobPorts, job: NewJob, input: ValidInput): Promise<KeyClaim> {
+  const key = input.idempotencyKey;
+  if (key === null) {
+    await ports.store.insert(job);
+    return { claimed: true };
+  }
+  return ports.store.transaction(async (jobs) => {
+    const claim = await jobs.claimKey({
+      tenantId: job.tenantId,
+      operation: 'submitJob',
+      key,
+      inputHash: ports.hash(JSON.stringify(input)),
+      jobId: job.id,
+      now: job.submittedAt,
     });
-    return claimed;
+    if (claim.claimed) await jobs.insert(job);
+    return claim;
   });
-  const jobId = claim.claimed ? id : replayOf(claim);
-  const job = (await ports.reader.find(by.tenantId, [jobId])).get(jobId);
-  if (job === undefined) throw new Error(`job ${jobId} vanished while it was submitted`);
-  return { job, replayed: !claim.claimed };
 }
 
 /** The job of an earlier call with the same key. @throws IdempotencyError when that call asked for something else. */

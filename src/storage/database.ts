@@ -14,6 +14,11 @@ export interface DatabaseOptions {
   readonly log: Logger;
   /** No statement runs longer; 0 means no limit. */
   readonly statementTimeoutMs?: number;
+  /**
+   * True where a commit may be forgotten in a crash of Postgres, since what it says can be found out again: it then
+   * does not wait for the disk.
+   */
+  readonly relaxedCommits?: boolean;
 }
 
 /** Opens the pool; the first connection is made at once, so that a wrong URL fails here. */
@@ -35,6 +40,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<DataSource
       // A server that is stopped in the middle of a transaction must not hold its locks for ever.
       idle_in_transaction_session_timeout: 5000,
       keepAlive: true,
+      ...(options.relaxedCommits === true ? { options: '-c synchronous_commit=off' } : {}),
     },
   });
   return dataSource.initialize();

@@ -119,7 +119,7 @@ export function createJobSchedule(database: DataSource): JobSchedule {
         priority: number;
         orderSequence: string | null;
       })[] = await database.query(
-        `SELECT id, queue, priority, status, order_sequence AS "orderSequence", last_fact_at AS "lastFactAt"
+        `SELECT id, queue, priority, status, attempt, order_sequence AS "orderSequence"
              FROM jobs WHERE admitted_at IS NOT NULL AND greatest(admitted_at, last_fact_at) < $1
             ORDER BY greatest(admitted_at, last_fact_at) LIMIT $2`,
         [silentSince, limit],

@@ -34,7 +34,44 @@ export function createJobStore(database: DataSource, options: { readonly retenti
           return result;
         }),
       ),
+
+    insert: (job) => whenReachable(() => insertAlone(database, job)),
   };
+}
+
+/** Insert and announcement as one statement: the shortest way from a submit to a worker. */
+async function insertAlone(database: DataSource, job: NewJob): Promise<void> {
+  const insert = database
+    .createQueryBuilder()
+    .insert()
+    .into(JobTable)
+    .values(rowOf(job) as QueryDeepPartialEntity<JobRow>)
+    .updateEntity(false);
+  const [sql, parameters] = insert.getQueryAndParameters();
+  const [channel, payload] = waitingNews(job);
+  const at = parameters.length;
+  await refusingTakenExternalId(job, () =>
+    database.query(
+      `WITH inserted AS (${sql} RETURNING 1) SELECT pg_notify($${at + 1}, $${at + 2}) FROM inserted`,
+      [...parameters, channel, payload],
+    ),
+  );
+}
+
+/** Whom a new job concerns; nobody can be watching it yet. */
+function waitingNews(job: NewJob): readonly [channel: string, payload: string] {
+  const row = rowOf(job);
+  return row.status === 'SCHEDULED' ? [CHANNELS.jobsTimed, ''] : [CHANNELS.jobsWaiting, row.queue ?? ''];
+}
+
+async function refusingTakenExternalId(job: NewJob, insert: () => Promise<unknown>): Promise<void> {
+  try {
+    await insert();
+  } catch (error) {
+    if (!isDuplicate(error, 'jobs_external_id')) throw error;
+    const message = `\`externalId\` ${job.externalId} belongs to another job already.`;
+    throw new ValidationError([{ path: ['input', 'externalId'], rule: 'unique', message }]);
+  }
 }
 
 class PostgresJobTransaction implements JobTransaction {
@@ -64,17 +101,9 @@ class PostgresJobTransaction implements JobTransaction {
   }
 
   async insert(job: NewJob): Promise<void> {
-    const row = rowOf(job);
-    try {
-      await this.#manager.insert(JobTable, row as QueryDeepPartialEntity<JobRow>);
-    } catch (error) {
-      if (!isDuplicate(error, 'jobs_external_id')) throw error;
-      const message = `\`externalId\` ${job.externalId} belongs to another job already.`;
-      throw new ValidationError([{ path: ['input', 'externalId'], rule: 'unique', message }]);
-    }
-    this.#notify(CHANNELS.jobChanged, job.id);
-    if (row.status === 'SCHEDULED') this.#notify(CHANNELS.jobsTimed, '');
-    else if (row.queue !== undefined) this.#notify(CHANNELS.jobsWaiting, row.queue);
+    const row = rowOf(job) as QueryDeepPartialEntity<JobRow>;
+    await refusingTakenExternalId(job, () => this.#manager.insert(JobTable, row));
+    this.#notify(...waitingNews(job));
   }
 
   async apply(updates: readonly JobUpdate[]): Promise<void> {

@@ -158,17 +158,17 @@ describe('a job', () => {
     listener.on('notification', ({ payload }) => heard.push(payload ?? ''));
     await listener.query('LISTEN job_changed');
 
-    const failed = aNewJob();
+    const [failed, changed] = [await storage.insert(), await storage.insert()];
     const attempt = storage.store.transaction(async (jobs) => {
-      await jobs.insert(failed);
+      await jobs.requestCancel(failed, new Date(), null);
       throw new Error('changed my mind');
     });
     await expect(attempt).rejects.toThrow('changed my mind');
-    const id = await storage.insert();
-    await expect.poll(() => heard).toContain(id);
+    await storage.store.transaction((jobs) => jobs.requestCancel(changed, new Date(), null));
+    await expect.poll(() => heard).toContain(changed);
     await listener.end();
 
-    expect(heard).not.toContain(failed.id);
+    expect(heard).not.toContain(failed);
   });
 });
 
