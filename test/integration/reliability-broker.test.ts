@@ -1,7 +1,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { STREAMS } from '../../src/contract/subjects.ts';
-import { deleteOrder } from '../../src/messaging/orders.ts';
+import { deleteOrder, laneState } from '../../src/messaging/orders.ts';
 import { endWorker, type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
 import { eventually } from '../support/worker-rig.ts';
 
@@ -46,10 +46,7 @@ test('a cancel while NATS is down is kept, and told when it is back', async () =
   const running = await rig.submit('canceled/400/1000/50');
   await rig.reaches(running, 3);
   const ordered = await rig.submit('ordered/400/1000/50');
-  await eventually(async () => {
-    const [row] = await rig.query('SELECT order_sequence FROM jobs WHERE id = $1', [ordered]);
-    return row?.order_sequence !== null;
-  }, 'the other has its order');
+  await orderOf(ordered);
   await rig.nats.kill();
   for (const id of [running, ordered]) {
     expect((await rig.jobs.cancel(id)).outcome).toBe('REQUESTED');
@@ -82,20 +79,56 @@ test('when NATS loses its disk, unfinished jobs run again and finished ones stay
   expect(Number(offset?.sequence)).toBe(state.last_seq);
 });
 
+async function orderOf(id: string, after = 0): Promise<number> {
+  let sequence = 0;
+  await eventually(async () => {
+    const [row] = await rig.query('SELECT order_sequence FROM jobs WHERE id = $1', [id]);
+    sequence = Number(row?.order_sequence ?? 0);
+    return sequence > after;
+  }, 'it has its order');
+  return sequence;
+}
+
 test('an order that vanished from its lane is published again', async () => {
   const script = 'vanished/4/1000/20';
   const id = await rig.submit(script);
-  const sequenceOf = async (): Promise<number> => {
-    const [row] = await rig.query('SELECT order_sequence FROM jobs WHERE id = $1', [id]);
-    return Number(row?.order_sequence ?? 0);
-  };
-  await eventually(async () => (await sequenceOf()) > 0, 'it has its order');
-  const first = await sequenceOf();
+  const first = await orderOf(id);
   await deleteOrder(rig.nc, first);
-  await eventually(async () => (await sequenceOf()) > first, 'it has another order');
+  await orderOf(id, first);
   await rig.spawnWorker();
 
   expect(await rig.completedTexts(id)).toEqual(textsOf(script));
+});
+
+test('a job whose order was acknowledged by mistake survives the loss of its worker', async () => {
+  const script = 'stray/30/1000/60';
+  const worker = await rig.spawnWorker();
+  const id = await rig.submit(script);
+  await rig.reaches(id, 4);
+  await deleteOrder(rig.nc, await orderOf(id));
+  await endWorker(worker);
+  await rig.spawnWorker();
+
+  expect(await rig.completedTexts(id)).toEqual(textsOf(script));
+});
+
+test('an order whose publication was not noted is published again, and its job runs once', async () => {
+  const script = 'unnoted/4/1000/20';
+  const id = await rig.submit(script);
+  await orderOf(id);
+  await rig.query(
+    `UPDATE jobs SET order_sequence = NULL, admitted_at = now() - interval '1 minute' WHERE id = $1`,
+    [id],
+  );
+  await orderOf(id);
+  await rig.spawnWorker();
+
+  expect(await rig.completedTexts(id)).toEqual(textsOf(script));
+  await eventually(async () => {
+    const { pending, ackPending } = await laneState(rig.nc, 'whisper', 'NORMAL');
+    return pending + ackPending === 0;
+  }, 'no order is left');
+  expect((await rig.factsOf(id)).filter((fact) => fact.type === 'started')).toHaveLength(1);
 });
 
 test('a full disk stops jobs without losing any, and they go on when there is room again', async () => {

@@ -1,0 +1,152 @@
+import { expect, test } from 'vitest';
+import type { FactMessage } from '../../src/contract/messages.ts';
+import {
+  aCompletedFact,
+  aFailure,
+  anEndingFact,
+  aSegmentsFact,
+  aStartedFact,
+  JOB_ID,
+} from '../support/builders.ts';
+import { scriptOf } from '../support/scripted-engine.mjs';
+import { audit, type Evidence } from './audit.ts';
+import type { PlannedJob } from './plan.ts';
+import { percentile, recoveriesOf } from './recovery.ts';
+
+/** An audit that never finds anything proves nothing: each breach is made here once. */
+const URL = 'https://script.test/seen/3/1000/10';
+const SEGMENTS = (scriptOf(URL)?.segments ?? []).map((segment, index) => ({
+  ...segment,
+  index,
+  words: null,
+}));
+const PLAN: PlannedJob = {
+  number: 0,
+  kind: 'plain',
+  url: URL,
+  priority: 'NORMAL',
+  idempotencyKey: 'chaos-job-0',
+  submitAtMs: 0,
+  repeatAfterMs: null,
+  scheduledAfterMs: null,
+  cancelAfterMs: null,
+  watch: 'segments',
+  server: 0,
+};
+const CHAIN: readonly FactMessage[] = [
+  aStartedFact(),
+  aSegmentsFact(SEGMENTS),
+  aCompletedFact({ ordinal: 3, segmentCount: 3 }),
+];
+const stored = (facts: readonly FactMessage[]) =>
+  facts.map((fact, index) => ({ fact, sequence: index + 1, at: fact.at }));
+const STATE = {
+  id: JOB_ID,
+  number: 0,
+  status: 'COMPLETED',
+  attempt: 1,
+  lostAttempts: 0,
+  failure: null,
+  deadLetteredAt: null,
+  segmentCount: 3,
+} as const;
+const TEXTS = SEGMENTS.map(({ text }) => text);
+const CLIENT = { jobId: JOB_ID, texts: TEXTS, status: 'COMPLETED', sessions: 2, faults: [] } as const;
+
+const SOUND: Evidence = {
+  submitted: [{ plan: PLAN, id: JOB_ID, cancel: null }],
+  plannedCount: 1,
+  states: [STATE],
+  segments: new Map([[JOB_ID, SEGMENTS]]),
+  chains: new Map([[JOB_ID, stored(CHAIN)]]),
+  received: [{ ...CLIENT, texts: [...TEXTS], faults: [] }],
+};
+const checksOf = (change: Partial<Evidence>): readonly string[] => [
+  ...new Set(audit({ ...SOUND, ...change }).map(({ check }) => check)),
+];
+const chain = (...facts: FactMessage[]) => ({ chains: new Map([[JOB_ID, stored(facts)]]) });
+const state = (change: object) => ({ states: [{ ...STATE, ...change }] });
+const client = (change: object) => ({
+  received: [{ ...CLIENT, texts: [...TEXTS], faults: [], ...change }],
+});
+
+test('a run in which all went as promised has no breach', () => {
+  expect(audit(SOUND)).toEqual([]);
+});
+
+test.each<[string, Partial<Evidence>, string]>([
+  ['a job that nobody accepted', { plannedCount: 2 }, 'lost'],
+  ['a job without a row', { states: [] }, 'lost'],
+  ['a job that did not end', state({ status: 'PROCESSING' }), 'lost'],
+  ['two completions', chain(...CHAIN, aCompletedFact({ ordinal: 4 })), 'completed twice'],
+  ['a cancel after a completion', chain(...CHAIN, anEndingFact('canceled', { ordinal: 4 })), 'ended twice'],
+  [
+    'a fact of a former run',
+    chain(
+      aStartedFact(),
+      aStartedFact({ attempt: 2, instance: 'run-b' }),
+      aSegmentsFact(SEGMENTS),
+      aCompletedFact({ attempt: 2, instance: 'run-b', ordinal: 2 }),
+    ),
+    'facts of stale attempts accepted',
+  ],
+  [
+    'an attempt that begins again',
+    chain(
+      aStartedFact(),
+      aStartedFact({ instance: 'run-b' }),
+      aSegmentsFact(SEGMENTS, { instance: 'run-b' }),
+    ),
+    'facts of stale attempts accepted',
+  ],
+  [
+    'a failure that the script has not',
+    state({ status: 'FAILED', failure: aFailure() }),
+    'outcomes that contradict the script',
+  ],
+  ['a cancel that nobody asked for', state({ status: 'CANCELED' }), 'outcomes that contradict the script'],
+  [
+    'a cancel that was promised',
+    { submitted: [{ plan: PLAN, id: JOB_ID, cancel: 'CANCELED' }] },
+    'outcomes that contradict the script',
+  ],
+  [
+    'a segment that is missing',
+    { segments: new Map([[JOB_ID, SEGMENTS.slice(0, 2)]]) },
+    'transcripts that differ from the script',
+  ],
+  [
+    'a segment that is another',
+    { segments: new Map([[JOB_ID, SEGMENTS.toReversed()]]) },
+    'transcripts that differ from the script',
+  ],
+  ['a client with a gap', client({ faults: ['a gap'] }), 'cursor clients with a gap or a repeat'],
+  ['a client that saw too little', client({ texts: [] }), 'cursor clients with a gap or a repeat'],
+  [
+    'a client that was told no end',
+    client({ status: 'PROCESSING' }),
+    'cursor clients with a gap or a repeat',
+  ],
+])('%s is found', (_case, change, check) => {
+  expect(checksOf(change)).toContain(check);
+});
+
+test('recovery is counted from the kill to the next start of the job, and only for jobs that it had', () => {
+  const facts: readonly FactMessage[] = [
+    aStartedFact({ workerId: 'wrk_killed' }),
+    aStartedFact({ attempt: 2, instance: 'run-b', workerId: 'wrk_other' }),
+    aCompletedFact({ attempt: 2, instance: 'run-b' }),
+  ];
+  const times = [1000, 31_000, 40_000];
+  const timed = facts.map((fact, index) => ({ fact, sequence: index + 1, at: times[index] ?? 0 }));
+  const kills = [
+    { workerId: 'wrk_killed', at: 2000 },
+    { workerId: 'wrk_idle', at: 2000 },
+    { workerId: 'wrk_other', at: 50_000 },
+  ];
+
+  expect(recoveriesOf(kills, new Map([[JOB_ID, timed]]))).toEqual([
+    { jobId: JOB_ID, killedAt: 2000, tookMs: 29_000 },
+  ]);
+  expect([percentile([3, 1, 2], 50), percentile([3, 1, 2], 99), percentile([], 50)]).toEqual([2, 3, null]);
+});
