@@ -75,6 +75,10 @@ const WorkerEnvironment = SharedEnvironment.extend({
   WHISPER_BEAM_SIZE: z.coerce.number().int().min(1).max(8).default(5),
   /** Extra arguments for whisper-cli, separated by spaces, such as GPU flags. */
   WHISPER_ARGS: z.string().default(''),
+  /** Drops text over sound that is certainly no speech, such as steady noise (worker/audio/speech-evidence.ts). */
+  WHISPER_NOISE_CHECK: z.enum(['on', 'off']).default('on'),
+  /** A Silero model in ggml form for whisper.cpp's own voice detection; not used when words are to be timed. */
+  WHISPER_VAD_MODEL: z.string().min(1).optional(),
   WHISPER_DEVICE: z.string().default('cpu'),
   MODELS_DIR: z.string().min(1).default('models'),
   MODELS_BASE_URL: Url.default('https://huggingface.co/ggerganov/whisper.cpp/resolve/main'),

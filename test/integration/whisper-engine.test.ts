@@ -9,7 +9,8 @@ import { EngineError, type WavEngine, type WavPiece } from '../../worker/engines
 import { findWhisperCli } from '../../worker/engines/whisper/find-whisper-cli.ts';
 import { createWhisperEngine } from '../../worker/engines/whisper/whisper-engine.ts';
 import { aWorkerConfig, recordReport } from '../support/engine-probe.ts';
-import { aPiece, sample, wordsOf, writeWav } from '../support/whisper-piece.ts';
+import { NOISES, type NoiseName, noise } from '../support/noises.ts';
+import { aPiece, sample, wordsOf, writeSamples, writeWav } from '../support/whisper-piece.ts';
 
 const never = new AbortController().signal;
 const log = createLogger('test', 'silent');
@@ -107,6 +108,41 @@ describe('the whisper engine', () => {
     expect(segments).toEqual([]);
     expect(report.progressMs).toEqual([5000]);
     expect(result.language).toBeNull();
+  });
+
+  test.each(Object.keys(NOISES) as NoiseName[])('says nothing in %s, however loud', async (name) => {
+    const path = join(directory, 'noise.wav');
+    await writeSamples(path, noise(name, 20));
+
+    const { segments, result } = await transcribe(await pieceOf([path]));
+
+    expect(segments).toEqual([]);
+    expect(result.language).toBeNull();
+  });
+
+  test('writes down what is said after half a minute of noise, at its time, and nothing before', async () => {
+    const path = join(directory, 'noise.wav');
+    await writeSamples(path, noise('pink', 32));
+    const options = { timestamps: 'WORD' as const };
+
+    const alone = await transcribe(await pieceOf([sample('hello').wav], { options }));
+    const after = await transcribe(await pieceOf([path, sample('hello').wav], { options }));
+
+    expect(wordsOf(textOf(after.segments))).toEqual(wordsOf(textOf(alone.segments)));
+    const starts = ({ segments }: typeof alone) =>
+      segments.flatMap(({ words }) => words?.map(({ startMs }) => startMs) ?? []);
+    for (const [at, startMs] of starts(after).entries()) {
+      expect(Math.abs(startMs - 32_000 - (starts(alone)[at] ?? 0))).toBeLessThan(1000);
+    }
+  });
+
+  test('leaves noise to the model when it is told to', async () => {
+    const path = join(directory, 'noise.wav');
+    await writeSamples(path, noise('pink', 5));
+
+    const { segments } = await transcribe(await pieceOf([path]), await start({ WHISPER_NOISE_CHECK: 'off' }));
+
+    expect(segments.length).toBeGreaterThan(0);
   });
 
   test('keeps the times right after a long pause', async () => {

@@ -31,6 +31,11 @@ export async function writeWav(path: string, parts: readonly (string | number)[]
   return Math.floor(samples.length / WAV_BYTES_PER_MS);
 }
 
+export async function writeSamples(path: string, samples: Int16Array): Promise<void> {
+  const bytes = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
+  await writeFile(path, Buffer.concat([wavHeader(bytes.length), bytes]));
+}
+
 export function aPiece(
   changes: Pick<WavPiece, 'path' | 'durationMs' | 'workDirectory'> & {
     readonly language?: string | null;

@@ -47,9 +47,10 @@ export async function runWhisper(
   const live = createLiveReport(piece, report);
   let languageConfidence: number | null = null;
   try {
+    const { vocabulary, timestamps } = piece.options;
     const exit = await runChild(
       binary,
-      whisperArguments({ ...call, wavPath, outputPath, vocabulary: piece.options.vocabulary }, settings),
+      whisperArguments({ ...call, wavPath, outputPath, vocabulary, timestamps }, settings),
       {
         cwd: piece.workDirectory,
         env: ENVIRONMENT,

@@ -4,7 +4,7 @@ import type { TranscriptionOptions } from '../../../src/domain/vocabulary.ts';
 
 export type WhisperSettings = Pick<
   WorkerConfig,
-  'WHISPER_THREADS' | 'WHISPER_BEAM_SIZE' | 'WHISPER_ARGS' | 'WORKER_SLOTS'
+  'WHISPER_THREADS' | 'WHISPER_BEAM_SIZE' | 'WHISPER_ARGS' | 'WHISPER_VAD_MODEL' | 'WORKER_SLOTS'
 >;
 
 export interface WhisperCall {
@@ -16,6 +16,8 @@ export interface WhisperCall {
   readonly language: string;
   readonly translate: boolean;
   readonly vocabulary: TranscriptionOptions['vocabulary'];
+  /** Segments' unless said. */
+  readonly timestamps?: TranscriptionOptions['timestamps'];
 }
 
 /** whisper.cpp keeps 224 tokens of a prompt, from its end; about this many characters. */
@@ -29,8 +31,14 @@ export function whisperArguments(call: WhisperCall, settings: WhisperSettings): 
     ...['-t', String(threadsOf(settings)), '-pc'],
     ...(call.translate ? ['-tr'] : []),
     ...(prompt === '' ? [] : ['--prompt', prompt]),
+    ...voiceDetection(call, settings),
     ...settings.WHISPER_ARGS.split(/\s+/).filter((argument) => argument !== ''),
   ];
+}
+
+/** With it whisper-cli times segments in the recording, but words in what is left of it. */
+function voiceDetection(call: WhisperCall, { WHISPER_VAD_MODEL: model }: WhisperSettings): string[] {
+  return model === undefined || call.timestamps === 'WORD' ? [] : ['--vad', '-vm', model];
 }
 
 /** Over all slots one core stays free: OpenMP's threads wait for the slowest, and Node and ffmpeg need one. */

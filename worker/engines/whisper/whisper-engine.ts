@@ -2,6 +2,7 @@ import { cacheDirectory } from '../../../src/config/cache-directory.ts';
 import type { WorkerConfig } from '../../../src/config/config.ts';
 import { DEFAULT_MODEL } from '../../../src/domain/vocabulary.ts';
 import type { Logger } from '../../../src/observability/logger.ts';
+import { findSpeechEvidence } from '../../audio/speech-evidence.ts';
 import { isSilent } from '../../audio/wav-silence.ts';
 import { languagesOf } from '../../models/catalogue.ts';
 import {
@@ -87,19 +88,39 @@ async function transcribe(
   signal: AbortSignal,
 ): Promise<EngineResult> {
   const { model, language } = choice;
-  if (await isSilent(piece.path)) {
+  const { hasSpeech, report: heard } = await listen(piece, config, report);
+  if (!hasSpeech) {
     signal.throwIfAborted();
     report.progress(piece.durationMs);
     return { language: piece.language, languageConfidence: null, model: model.name, requestId: null };
   }
   const call = { modelPath: model.path, language, translate: translates(piece, model) };
-  const run = await runWhisper(binary, piece, call, config, report, signal);
+  const run = await runWhisper(binary, piece, call, config, heard, signal);
   return {
     language: piece.language ?? toLanguageTag(run.language),
     languageConfidence: run.languageConfidence,
     model: model.name,
     requestId: null,
   };
+}
+
+/**
+ * Models write words where there is only noise. Where the sound is certainly no speech they are not asked, and
+ * what they say of it is dropped; everything else, and all times, stay as they are.
+ */
+async function listen(piece: WavPiece, config: WorkerConfig, report: EngineReport) {
+  if (config.WHISPER_NOISE_CHECK === 'off') return { hasSpeech: !(await isSilent(piece.path)), report };
+  const evidence = await findSpeechEvidence(piece.path);
+  const heard: EngineReport = {
+    segments: (segments) => {
+      const kept = segments.filter(({ startMs, endMs }) => evidence.mayBeSpeech(startMs, endMs));
+      if (kept.length > 0) report.segments(kept);
+    },
+    progress: (processedMs) => report.progress(processedMs),
+    audio: (facts) => report.audio(facts),
+    indeterminate: (value) => report.indeterminate(value),
+  };
+  return { hasSpeech: evidence.anywhere, report: heard };
 }
 
 /** @throws EngineError of kind UNSUPPORTED. */

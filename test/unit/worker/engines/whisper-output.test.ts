@@ -165,6 +165,22 @@ describe('whisperArguments', () => {
     expect(args.slice(-5)).toEqual(['-tr', '--prompt', 'Ada, --help.', '-ng', '-fa']);
   });
 
+  test('finds voices with a model of its own where one is set, but not when words are timed', () => {
+    const withModel = { ...settings, WHISPER_VAD_MODEL: 'silero.bin' };
+
+    expect(whisperArguments(call, withModel).slice(-3)).toEqual(['--vad', '-vm', 'silero.bin']);
+    expect(whisperArguments({ ...call, timestamps: 'WORD' }, withModel)).not.toContain('--vad');
+  });
+
+  test('searches as wide as told, and falls back to higher temperatures unless told not to', () => {
+    const args = (changes: Partial<typeof settings>) =>
+      whisperArguments(call, { ...settings, ...changes }).join(' ');
+
+    expect(args({ WHISPER_BEAM_SIZE: 2 })).toContain(' -bs 2 ');
+    expect(args({})).not.toMatch(/ -nf| -tpi| -tp /);
+    expect(args({ WHISPER_ARGS: '-nf -dev 1' })).toMatch(/ -nf -dev 1$/);
+  });
+
   test('keeps a prompt within what the model reads', () => {
     const args = whisperArguments({ ...call, vocabulary: Array(100).fill('supercalifragilistic') }, settings);
     expect(args.at(-1)?.length).toBeLessThan(610);
