@@ -2,7 +2,7 @@ import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import type { DateRange, JobFilter } from '../app/application.ts';
 import { rankOf } from './job-rows.ts';
 
-/** Adds the tenant wall and the filter to a query over `jobs` aliased `job`; only indexed columns. */
+/** Adds the tenant wall and the filter to a query over `jobs` aliased `job`. */
 export function filterJobs<Row extends ObjectLiteral>(
   query: SelectQueryBuilder<Row>,
   tenantId: string,

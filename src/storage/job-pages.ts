@@ -1,4 +1,4 @@
-import type { DataSource } from 'typeorm';
+import type { DataSource, SelectQueryBuilder } from 'typeorm';
 import type { JobListQuery, JobOrderField, JobView, Page } from '../app/application.ts';
 import { ValidationError } from '../domain/errors.ts';
 import { filterJobs } from './job-filter.ts';
@@ -8,11 +8,17 @@ import { type JobRow, JobTable } from './tables.ts';
 const DEFAULT_PAGE_SIZE = 20;
 
 const ORDER_COLUMNS = {
-  SUBMITTED_AT: { column: 'submitted_at', sortValueOf: (row: JobRow) => row.submittedAt },
-  STARTED_AT: { column: 'started_at', sortValueOf: (row: JobRow) => row.startedAt },
-  FINISHED_AT: { column: 'finished_at', sortValueOf: (row: JobRow) => row.finishedAt },
-  AUDIO_DURATION: { column: 'audio_duration_ms', sortValueOf: (row: JobRow) => row.audioDurationMs },
-} as const;
+  SUBMITTED_AT: { column: 'submitted_at', property: 'submittedAt', nullable: false },
+  STARTED_AT: { column: 'started_at', property: 'startedAt', nullable: true },
+  FINISHED_AT: { column: 'finished_at', property: 'finishedAt', nullable: true },
+  AUDIO_DURATION: { column: 'audio_duration_ms', property: 'audioDurationMs', nullable: true },
+} as const satisfies Record<JobOrderField, OrderColumn>;
+
+interface OrderColumn {
+  readonly column: string;
+  readonly property: keyof JobRow;
+  readonly nullable: boolean;
+}
 
 /** Where a page begins: the ordered value and the id of the row before it. */
 interface Position {
@@ -31,25 +37,10 @@ export async function pageOfJobs(
   tenantId: string,
   query: JobListQuery,
 ): Promise<Page<JobView>> {
-  const { field, direction } = query.orderBy;
+  const { field } = query.orderBy;
   const backward = query.last != null;
   const size = (backward ? query.last : query.first) ?? DEFAULT_PAGE_SIZE;
-  const { column, sortValueOf } = ORDER_COLUMNS[field];
-  const sql = filterJobs(database.createQueryBuilder(JobTable, 'job'), tenantId, query.filter);
-
-  const after = decodeCursor(query.after, field, 'after');
-  const before = decodeCursor(query.before, field, 'before');
-  const order = { column: `job.${column}`, direction };
-  if (after !== null) sql.andWhere(...beyond(order, after, 'after'));
-  if (before !== null)
-    sql.andWhere(...beyond({ ...order, direction: opposite(direction) }, before, 'before'));
-
-  const sorting = backward ? opposite(direction) : direction;
-  // Nulls last going forward means nulls first going backward.
-  const nulls = backward ? 'NULLS FIRST' : 'NULLS LAST';
-  const rows = await sql
-    .orderBy(`job.${PROPERTY[field]}`, sorting, nulls)
-    .addOrderBy('job.id', sorting)
+  const rows = await pageQuery(database, tenantId, query)
     .take(size + 1)
     .getMany();
 
@@ -58,37 +49,56 @@ export async function pageOfJobs(
   if (backward) page.reverse();
   return {
     edges: page.map((row) => ({
-      cursor: encodeCursor(field, { value: jsonOf(sortValueOf(row)), id: row.id }),
+      cursor: encodeCursor(field, { value: jsonOf(row[ORDER_COLUMNS[field].property]), id: row.id }),
       node: toJobView(row),
     })),
-    hasNextPage: backward ? before !== null : more,
-    hasPreviousPage: backward ? more : after !== null,
+    hasNextPage: backward ? query.before != null : more,
+    hasPreviousPage: backward ? more : query.after != null,
   };
 }
 
-const PROPERTY = {
-  SUBMITTED_AT: 'submittedAt',
-  STARTED_AT: 'startedAt',
-  FINISHED_AT: 'finishedAt',
-  AUDIO_DURATION: 'audioDurationMs',
-} as const satisfies Record<JobOrderField, keyof JobRow>;
+/** The rows from the page's beginning on, nearest first: for a page from the end that is the last one first. */
+export function pageQuery(
+  database: DataSource,
+  tenantId: string,
+  query: JobListQuery,
+): SelectQueryBuilder<JobRow> {
+  const { field, direction } = query.orderBy;
+  const { column, property, nullable } = ORDER_COLUMNS[field];
+  const backward = query.last != null;
+  const sql = filterJobs(database.createQueryBuilder(JobTable, 'job'), tenantId, query.filter);
+
+  const after = decodeCursor(query.after, field, 'after');
+  const before = decodeCursor(query.before, field, 'before');
+  const order = { column: `job.${column}`, direction, nullable };
+  if (after !== null) sql.andWhere(...beyond(order, after, 'after'));
+  if (before !== null)
+    sql.andWhere(...beyond({ ...order, direction: opposite(direction) }, before, 'before'));
+
+  const sorting = backward ? opposite(direction) : direction;
+  // Nulls last going forward means nulls first going backward. Where there are none, saying so would keep the index away.
+  const nulls = backward ? 'NULLS FIRST' : 'NULLS LAST';
+  return sql.orderBy(`job.${property}`, sorting, nullable ? nulls : undefined).addOrderBy('job.id', sorting);
+}
 
 const opposite = (direction: 'ASC' | 'DESC'): 'ASC' | 'DESC' => (direction === 'ASC' ? 'DESC' : 'ASC');
-const jsonOf = (value: Date | number | null): string | number | null =>
-  value instanceof Date ? value.toISOString() : value;
+const jsonOf = (value: unknown): Position['value'] =>
+  value instanceof Date ? value.toISOString() : (value as Position['value']);
 
 /**
  * Rows after `position` in an order whose forward reading puts nulls last.
  * `beyond` for `before` runs the order backward, where nulls come first.
  */
 function beyond(
-  order: { readonly column: string; readonly direction: 'ASC' | 'DESC' },
+  order: { readonly column: string; readonly direction: 'ASC' | 'DESC'; readonly nullable: boolean },
   position: Position,
   name: 'after' | 'before',
 ): [string, Record<string, unknown>] {
   const operator = order.direction === 'ASC' ? '>' : '<';
   const parameters = { [`${name}Value`]: position.value, [`${name}Id`]: position.id };
   const { column } = order;
+  // As one comparison it is a place in the index; taken apart it is a filter over all rows before.
+  if (!order.nullable) return [`(${column}, job.id) ${operator} (:${name}Value, :${name}Id)`, parameters];
   const sameOrNext = `job.id ${operator} :${name}Id`;
   const nullsAhead = name === 'after';
   if (position.value === null) {
@@ -126,7 +136,8 @@ function decodeCursor(
   if (ofField !== field)
     throw refuse(`is a cursor of another order (${String(ofField)}); ask again without it.`);
   const valid =
-    value === null || (field === 'AUDIO_DURATION' ? typeof value === 'number' : isTimestamp(value));
+    (value === null && ORDER_COLUMNS[field].nullable) ||
+    (field === 'AUDIO_DURATION' ? typeof value === 'number' : isTimestamp(value));
   if (!valid || typeof id !== 'string') throw refuse('is not a cursor of this service.');
   return { value: value as Position['value'], id };
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobListQuery, JobOrderField } from '../../../src/app/application.ts';
 import { ValidationError } from '../../../src/domain/errors.ts';
+import { pageQuery } from '../../../src/storage/job-pages.ts';
 import { createJobReader } from '../../../src/storage/job-reader.ts';
 import { DAY_MS, openTestStorage, TENANT, type TestStorage } from '../../support/storage.ts';
 
@@ -101,6 +102,21 @@ describe('pages of jobs', () => {
 
     const seen = [...first.edges, ...second.edges].map((edge) => edge.node.id);
     expect([...seen].sort()).toEqual([...ids].sort());
+  });
+
+  it('are read from the index in the order of submission, first and later ones', async () => {
+    const { database } = storage;
+    const { edges } = await createJobReader(database).list(TENANT, query({ first: 1 }));
+    for (const page of [{ first: 3 }, { first: 3, after: edges[0]?.cursor ?? '' }, { last: 3 }]) {
+      const [sql, parameters] = pageQuery(database, TENANT, query(page)).limit(4).getQueryAndParameters();
+      const plan = await database.transaction(async (manager) => {
+        // A dozen rows are faster read whole; a million are not.
+        await manager.query('SET LOCAL enable_seqscan = off');
+        return manager.query(`EXPLAIN ${sql}`, parameters);
+      });
+      expect(JSON.stringify(plan)).toContain('jobs_by_submission');
+      expect(JSON.stringify(plan)).not.toContain('Sort');
+    }
   });
 
   it('refuse a cursor of another order, and one that is none', async () => {
