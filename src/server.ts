@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import type { Application } from './app/application.ts';
 import type { ServerConfig } from './config/config.ts';
+import { UnavailableError } from './domain/errors.ts';
 import { answerCrossOrigin } from './http/cross-origin.ts';
 import { createGraphQLServer } from './http/graphql-handler.ts';
 import { GraphQLWebSocket, WEBSOCKET_LIMITS, type WebSocketLimits } from './http/graphql-websocket.ts';
@@ -146,17 +147,19 @@ function serve(
         return;
       }
       if (!(error instanceof HttpError)) log.error({ err: error, requestId }, 'request failed');
-      const refusal =
-        error instanceof HttpError
-          ? error
-          : new HttpError(
-              500,
-              'INTERNAL_SERVER_ERROR',
-              'Something went wrong on our side. Please report the request id.',
-            );
-      sendError(req, res, refusal, requestId);
+      sendError(req, res, refusalOf(error), requestId);
     },
   );
+}
+
+function refusalOf(error: unknown): HttpError {
+  if (error instanceof HttpError) return error;
+  if (error instanceof UnavailableError) {
+    const headers = { 'retry-after': String(error.retryAfterSeconds) };
+    return new HttpError(503, 'SERVICE_UNAVAILABLE', error.message, headers);
+  }
+  const message = 'Something went wrong on our side. Please report the request id.';
+  return new HttpError(500, 'INTERNAL_SERVER_ERROR', message);
 }
 
 function countRequest(metrics: Metrics, pathname: string, res: ServerResponse): void {

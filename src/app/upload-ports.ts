@@ -37,7 +37,6 @@ export interface UploadRepository {
   keepUntil(tenantId: string, id: string, until: Date, now: Date): Promise<boolean>;
   /** Deletes rows past `now` that nobody is sending and no job needs, and gives their ids back. */
   deleteExpired(now: Date, staleBefore: Date, limit: number): Promise<readonly string[]>;
-  delete(id: string): Promise<void>;
 }
 
 /** Obligations of the place where files are. */

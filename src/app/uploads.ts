@@ -47,6 +47,15 @@ export async function createUpload(
       issue('idempotencyKey', 'unique', '`idempotencyKey` was used for an upload with other values.'),
     ]);
   }
+  if (stored.expiresAt <= now) {
+    throw new ValidationError([
+      issue(
+        'idempotencyKey',
+        'unique',
+        '`idempotencyKey` was used for an upload that has expired since; use another.',
+      ),
+    ]);
+  }
   return viewOf(deps, stored);
 }
 
@@ -82,11 +91,6 @@ export async function claimUpload(
   return upload;
 }
 
-export async function deleteUpload(deps: UploadDeps, id: string): Promise<void> {
-  await deps.repository.delete(id);
-  await deps.store.remove(id);
-}
-
 /**
  * Takes the file that an upload promised, once. After a failure it can be sent again until the URL expires.
  *
@@ -107,7 +111,8 @@ export async function receiveUpload(
   refuseWrongLength(upload, body.contentLength, deps.maxBytes);
   await begin(deps, upload);
   const touching = setInterval(() => {
-    deps.repository.touchReceiving(id, deps.now()).catch(() => clearInterval(touching));
+    // One that fails is made up for by the next: only a row that nobody touches for long is another's to take.
+    deps.repository.touchReceiving(id, deps.now()).catch(() => undefined);
   }, TOUCH_INTERVAL_MS);
   try {
     const expected = { sizeBytes: upload.sizeBytes, sha256: upload.sha256, signal: body.signal };

@@ -117,10 +117,6 @@ export class PostgresUploadRepository implements UploadRepository {
     return rows.map(({ id }) => id);
   }
 
-  async delete(id: string): Promise<void> {
-    await this.#query('delete from uploads where id = $1', [id]);
-  }
-
   /** TypeORM answers a bare UPDATE or DELETE in another shape than a SELECT. */
   #changed(statement: string, parameters: unknown[]): Promise<UploadRow[]> {
     return this.#rows(`with changed as (${statement} returning *) select * from changed`, parameters);

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sweepExpiredUploads } from '../../src/app/uploads.ts';
+import { UnavailableError } from '../../src/domain/errors.ts';
 import { type Edge, eventually, MAX_UPLOAD_BYTES, post, startEdge } from '../support/edge.ts';
 
 const FILE = Buffer.from('not really a recording'.repeat(1000));
@@ -102,6 +103,8 @@ describe('createUpload', () => {
       __typename: 'ValidationError',
       issues: [{ path: ['input', 'idempotencyKey'] }],
     });
+    clockMs += 61_000;
+    expect(await refusal({ idempotencyKey: 'upload-key-1' })).toMatchObject({ code: 'INVALID_INPUT' });
   });
 
   it('keeps the name of the file without its folders', async () => {
@@ -210,6 +213,18 @@ describe('sending a file', () => {
 
     expect(second).toMatchObject({ status: 409, code: 'UPLOAD_IN_PROGRESS' });
     expect(third.status).toBe(201);
+  });
+
+  it('is told to try again while the database is away', async () => {
+    const { url } = await create();
+    edge.uploads.repository.find = () => Promise.reject(new UnavailableError('Postgres is away.'));
+
+    const response = await fetch(url, { method: 'PUT', body: new Uint8Array(FILE) });
+
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5']);
+    expect(await response.json()).toMatchObject({
+      errors: [{ extensions: { code: 'SERVICE_UNAVAILABLE' } }],
+    });
   });
 
   it('gives nothing back before it is there', async () => {

@@ -67,10 +67,6 @@ export class MemoryUploadRepository implements UploadRepository {
     return expired;
   }
 
-  async delete(id: string): Promise<void> {
-    this.uploads.delete(id);
-  }
-
   #change(id: string, change: Partial<UploadRecord>): void {
     const upload = this.uploads.get(id);
     if (upload !== undefined) this.uploads.set(id, { ...upload, ...change });
