@@ -36,7 +36,7 @@ export const DecodeFailure = {
         'it was cut short. Send the whole file, or save it anew if this is all there is.',
     ),
   timeout: make(
-    'TIMEOUT',
+    'AUDIO',
     'DECODER_TIMEOUT',
     false,
     'Decoding the recording took too long; save it in a common format and try again.',

@@ -47,7 +47,7 @@ export const JobFailureRef = builder.objectRef<JobFailureView>('JobFailure').imp
   description: 'Why a job or an attempt failed. `message` names the cause and what to do.',
   fields: (t) => ({
     kind: t.expose('kind', { type: FailureKindEnum, description: 'What kind of thing went wrong.' }),
-    code: t.exposeString('code', { description: 'Stable code, such as `AUDIO_NOT_DECODABLE`.' }),
+    code: t.exposeString('code', { description: 'Stable code, such as `AUDIO_UNREADABLE`.' }),
     message: t.exposeString('message', { description: 'The cause and the remedy, in English.' }),
     retryable: t.exposeBoolean('retryable', { description: 'Whether another attempt may succeed.' }),
     at: t.expose('at', { type: 'DateTime', description: 'When it failed.' }),
