@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { FactMessage } from '../contract/messages.ts';
 import { NotFoundError } from '../domain/errors.ts';
 import { endWaiting } from '../domain/job-transitions.ts';
@@ -6,6 +7,15 @@ import { isFinal } from '../domain/vocabulary.ts';
 import type { CancelJobInput, CancelOutcome, Principal } from './application.ts';
 import { applyFact } from './apply-fact.ts';
 import type { Broker, Environment, JobStore, StoredJob } from './ports.ts';
+import { validate } from './validate.ts';
+
+const CancelJob = z.object({
+  reason: z
+    .string()
+    .max(200)
+    .nullish()
+    .transform((value) => value ?? null),
+});
 
 export interface CancelJobPorts {
   readonly store: JobStore;
@@ -19,7 +29,7 @@ export interface CancelJobPorts {
  * stored first; then the job ends at once if no worker has it, else its worker is told. What can't be said
  * to the broker now, the reconciler says later.
  *
- * @throws NotFoundError, UnavailableError.
+ * @throws NotFoundError, ValidationError, UnavailableError.
  */
 export async function cancelJob(
   ports: CancelJobPorts,
@@ -27,7 +37,7 @@ export async function cancelJob(
   input: CancelJobInput,
 ): Promise<{ readonly outcome: CancelOutcome; readonly brokerError: unknown }> {
   const now = ports.environment.now();
-  const reason = input.reason ?? null;
+  const { reason } = validate(CancelJob, input, ['input']);
   const first = await ports.store.transaction(async (jobs): Promise<CancelOutcome> => {
     const stored = (await jobs.lock([input.id])).get(input.id);
     if (stored === undefined || stored.tenantId !== by.tenantId) {

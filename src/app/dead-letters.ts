@@ -54,15 +54,17 @@ async function forEachDeadLetter(
   const limit = input.limit ?? 1000;
   const filter: JobFilter = { ...raw.filter, deadLettered: true };
   const ids = await ports.reader.ids(by.tenantId, filter, limit);
+  const matched = ids.length < limit ? ids.length : await countAll(ports.reader, by, filter);
   const expected = input.expectedCount ?? null;
-  if (expected !== null && expected !== ids.length) {
+  if (expected !== null && expected !== matched) {
     throw new ConfirmationError(
-      `The filter matches ${ids.length} dead letters and not the ${expected} that were expected; nothing was changed.`,
-      ids.length,
+      `The filter matches ${matched} dead letters and not the ${expected} that were expected; nothing was changed.`,
+      matched,
     );
   }
-  if (input.dryRun === true)
-    return { matched: ids.length, changed: 0, skipped: 0, dryRun: true, failures: [] };
+  if (input.dryRun === true) {
+    return { matched, changed: 0, skipped: matched - ids.length, dryRun: true, failures: [] };
+  }
 
   let changed = 0;
   for (let start = 0; start < ids.length; start += BATCH_SIZE) {
@@ -77,5 +79,10 @@ async function forEachDeadLetter(
       return dead.length;
     });
   }
-  return { matched: ids.length, changed, skipped: ids.length - changed, dryRun: false, failures: [] };
+  return { matched, changed, skipped: matched - changed, dryRun: false, failures: [] };
+}
+
+/** What is asked to be confirmed is everything that matches, also what `limit` leaves for another call. */
+async function countAll(reader: JobReader, by: Principal, filter: JobFilter): Promise<number> {
+  return (await reader.count(by.tenantId, filter, Number.MAX_SAFE_INTEGER - 1)) ?? 0;
 }

@@ -43,7 +43,7 @@ const BulkJobsPayload = builder.objectRef<BulkJobsView>('BulkJobsPayload').imple
   description: 'What was done to the jobs that match.',
   fields: (t) => ({
     matched: t.exposeInt('matched', { description: 'Jobs that match the filter.' }),
-    changed: t.exposeInt('changed', { description: 'Jobs that were changed, or would be.' }),
+    changed: t.exposeInt('changed', { description: 'Jobs that were changed; none by a dry run.' }),
     skipped: t.exposeInt('skipped', { description: 'Jobs left alone because of `limit` or their status.' }),
     dryRun: t.exposeBoolean('dryRun', { description: 'True when nothing was changed on purpose.' }),
     failures: t.field({

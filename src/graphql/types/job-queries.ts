@@ -17,7 +17,7 @@ builder.queryFields((t) => ({
   jobByExternalId: t.field({
     type: JobRef,
     nullable: true,
-    description: 'The newest job that you gave this id; null when there is none.',
+    description: 'The job that you gave this id; null when there is none.',
     args: { externalId: t.arg.string({ required: true, description: 'Your own id for it.' }) },
     resolve: (_root, { externalId }, { app, principal }) => app.findJobByExternalId(principal, externalId),
   }),

@@ -81,7 +81,7 @@ builder.node(JobRef, {
     usage: t.expose('usage', {
       type: JobUsageRef,
       nullable: true,
-      description: 'What it used; null until an attempt has ended.',
+      description: 'What it used; null unless it is COMPLETED.',
     }),
   }),
 });
