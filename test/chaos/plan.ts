@@ -67,7 +67,7 @@ const MEAN_SECONDS: Readonly<Record<FaultKind, number>> = {
   'server.SIGTERM': 60,
   'nats.SIGKILL': 45,
   'postgres.SIGKILL': 45,
-  'order.duplicate': 4,
+  'order.duplicate': 10,
 };
 
 /** The whole run, decided beforehand; only the machine's own timing is left to chance. */
