@@ -6,8 +6,9 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findFfmpeg } from '../../worker/audio/find-ffmpeg.ts';
 import { type FileHost, hostFiles } from '../support/file-host.ts';
+import { noise } from '../support/noises.ts';
 import { type Service, startService } from '../support/service.ts';
-import { sample, wordsOf, writeWav } from '../support/whisper-piece.ts';
+import { sample, wordsOf, writeSamples, writeWav } from '../support/whisper-piece.ts';
 
 const run = promisify(execFile);
 const hello = sample('hello');
@@ -24,6 +25,7 @@ beforeAll(async () => {
     return readFile(path);
   };
   await writeWav(join(directory, 'silence.wav'), [5_000]);
+  await writeSamples(join(directory, 'noise.wav'), noise('pink', 5));
   const mp3 = await make('hello.mp3', '-i', hello.wav);
   host = await hostFiles({
     'page.mp3': { contentType: 'audio/mpeg', body: '<!doctype html><title>Log in</title>' },
@@ -35,6 +37,7 @@ beforeAll(async () => {
     },
     'short.wav': { body: await make('short.wav', '-i', hello.wav, '-t', '0.1') },
     'silence.wav': { body: await readFile(join(directory, 'silence.wav')) },
+    'noise.wav': { body: await readFile(join(directory, 'noise.wav')) },
     'broken.mp3': { status: 500, body: 'no' },
     'hello.wav': { body: await readFile(hello.wav) },
   });
@@ -76,6 +79,7 @@ describe('a recording that cannot be transcribed', () => {
     ['is empty', 'empty.mp3', 'AUDIO', 'AUDIO_EMPTY', 1],
     ['is a video without sound', 'mute.mp4', 'AUDIO', 'AUDIO_NO_STREAM', 1],
     ['is silent', 'silence.wav', 'NO_SPEECH', 'NO_SPEECH', 1],
+    ['is loud noise', 'noise.wav', 'NO_SPEECH', 'NO_SPEECH', 1],
     ['is a tenth of a second', 'short.wav', 'NO_SPEECH', 'NO_SPEECH', 1],
     ['is cut short', 'truncated.mp3', 'AUDIO', 'AUDIO_TRUNCATED', 1],
     ['fails at its host, and is tried again', 'broken.mp3', 'FETCH', 'FETCH_SERVER_ERROR', 2],

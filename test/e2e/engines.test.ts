@@ -72,6 +72,14 @@ interface SeenAttempts {
   }[];
 }
 
+interface SeenProgress {
+  readonly stage: string | null;
+  readonly fraction: number;
+  readonly totalSeconds: number | null;
+  readonly etaSeconds: number | null;
+  readonly isEstimate: boolean;
+}
+
 async function see(id: string): Promise<SeenAttempts> {
   const query = `query See($id: ID!) { job(id: $id) { status nextAttemptAt failure { code } transcript { text }
     attempts { number engine model requestId outcome startedAt failure { kind code message } } } }`;
@@ -207,6 +215,38 @@ describe('Deepgram', () => {
     const nextAttemptAt = Date.parse(seen[0]?.nextAttemptAt ?? '');
     expect(nextAttemptAt).toBeGreaterThanOrEqual(Date.parse(job.attempts[0]?.startedAt ?? '') + 2000);
     expect(Date.parse(job.attempts[1]?.startedAt ?? '')).toBeGreaterThanOrEqual(nextAttemptAt);
+  });
+
+  it('tells no progress, so the time left is estimated from what was measured before', async () => {
+    const progressOf = async (id: string): Promise<SeenProgress> => {
+      const query =
+        'query Progress($id: ID!) { job(id: $id) { progress { stage fraction totalSeconds etaSeconds isEstimate } } }';
+      return (await service.client.request<{ job: { progress: SeenProgress } }>(query, { id })).job.progress;
+    };
+    /** Moves to Deepgram after an attempt that told the length; held there until its progress is as wanted. */
+    const held = async (isWanted: (progress: SeenProgress) => boolean): Promise<SeenProgress> => {
+      let release: () => void = () => {};
+      const until = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      deepgram.next({ kind: 'stall', at: 'request', until });
+      const input = { audio: aTalk('ENGINE_UNAVAILABLE'), engines: ['WHISPER', 'DEEPGRAM'] };
+      const id = await service.jobs.accepted(input);
+      const seen: SeenProgress[] = [];
+      await eventually(async () => {
+        seen.unshift(await progressOf(id));
+        return seen[0] !== undefined && isWanted(seen[0]);
+      }, 'the progress of a job at Deepgram');
+      release();
+      await service.jobs.finished(id);
+      return seen[0] as SeenProgress;
+    };
+    const first = await held((progress) => progress.isEstimate);
+
+    const next = await held((progress) => progress.isEstimate && progress.etaSeconds !== null);
+
+    expect(first).toMatchObject({ stage: 'TRANSCRIBING', fraction: 0, totalSeconds: 2 });
+    expect(next).toMatchObject({ stage: 'TRANSCRIBING', fraction: 0, totalSeconds: 2 });
   });
 
   it('that is down is left alone: jobs wait or go on elsewhere until a probe succeeds', async () => {
