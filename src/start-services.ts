@@ -65,6 +65,16 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   };
 }
 
+/** What people need of a URL, or of several by commas: where it is, without its login. */
+export function addressOf(urls: string): string {
+  const addresses = urls.split(',').map((url) => {
+    const trimmed = url.trim();
+    const host = URL.canParse(trimmed) ? new URL(trimmed).host : '';
+    return host === '' ? trimmed.replace(/^(\w+:\/\/)?[^@/]*@/, '') : host;
+  });
+  return addresses.join(', ');
+}
+
 type Start = (port: number) => Promise<LocalService>;
 
 /** A service that comes back on the same port, with its data, when its process dies. */

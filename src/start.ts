@@ -10,7 +10,7 @@ import { LocalServiceError } from './local/local-service.ts';
 import type { Logger } from './observability/logger.ts';
 import { Program, ProgramError, type Ready } from './start-program.ts';
 import { SampleError, transcribeSample } from './start-sample.ts';
-import { type Services, startServices } from './start-services.ts';
+import { addressOf, type Services, startServices } from './start-services.ts';
 import { Shutdown } from './start-shutdown.ts';
 import { Terminal } from './start-terminal.ts';
 import { migrate } from './storage/migrate.ts';
@@ -180,9 +180,4 @@ function pathFromHere(path: string): string {
 
 function wrap(text: string): string {
   return text.replaceAll(/(.{1,96})(?:\s+|$)/g, '  $1\n').trimEnd();
-}
-
-/** Without the password. */
-function addressOf(url: string): string {
-  return new URL(url).host || url;
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { ENGINES } from '../domain/vocabulary.ts';
 
@@ -12,6 +13,9 @@ const List = z
       .map((item) => item.trim())
       .filter((item) => item !== ''),
   );
+const Networks = List.pipe(
+  z.array(z.string().refine(isNetwork, 'must be networks in CIDR form, such as 10.0.0.0/8 or fd00::/8')),
+);
 const LogLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info');
 
 const SharedEnvironment = z.object({
@@ -23,7 +27,7 @@ const SharedEnvironment = z.object({
   CACHE_DIR: z.string().min(1).optional(),
   LOG_LEVEL: LogLevel,
   /** Networks, as CIDR, whose private addresses recordings may come from; none by default. */
-  AUDIO_ALLOWED_NETWORKS: List,
+  AUDIO_ALLOWED_NETWORKS: Networks,
 });
 
 const ServerEnvironment = SharedEnvironment.extend({
@@ -95,6 +99,11 @@ const WorkerEnvironment = SharedEnvironment.extend({
 
 export type ServerConfig = Readonly<z.infer<typeof ServerEnvironment>>;
 export type WorkerConfig = Readonly<z.infer<typeof WorkerEnvironment>>;
+
+function isNetwork(text: string): boolean {
+  const [, address = '', bits] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
+  return isIP(address) !== 0 && Number(bits) <= (isIP(address) === 6 ? 128 : 32);
+}
 
 /** The environment is not usable; the message names every variable that is wrong. */
 export class ConfigError extends Error {
