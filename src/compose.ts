@@ -25,6 +25,7 @@ import { DEFAULT_MAX_LOST_ATTEMPTS, type RetryPolicy } from './domain/retry-poli
 import { contentTypeOf } from './domain/transcript-formats.ts';
 import type { ExportFile } from './http/export-route.ts';
 import type { Health } from './http/routes.ts';
+import type { NatsConnection } from './messaging/connection.ts';
 import { subscribeLive } from './messaging/live.ts';
 import type { Logger } from './observability/logger.ts';
 import { Metrics } from './observability/metrics.ts';
@@ -289,14 +290,14 @@ function composeApplication(parts: Parts, broker: Broker, leader: LeaderWork): A
   });
 }
 
-/** One core subscription for the whole process; the client renews it with every new connection. */
+/** One core subscription for the whole process; the client renews it whenever it reconnects. */
 function hearWorkers({ session, live, log }: Parts): void {
-  let subscribed = false;
+  let heard: NatsConnection | null = null;
   session.onConnected((nc) => {
     // What was said while the connection was down went unheard.
     live.hub.refreshAll();
-    if (subscribed) return;
-    subscribed = true;
+    if (heard === nc) return;
+    heard = nc;
     subscribeLive(nc, {
       onFact: (fact) => live.hub.hearFact(fact),
       onProgress: (tick) => live.hub.hearTick(tick),

@@ -35,7 +35,12 @@ async function main(options: CommandLine): Promise<void> {
   // A parent that vanished can't stop its worker any more.
   process.once('disconnect', () => stopping.abort(new Error('disconnect')));
   try {
-    const config = readWorkerConfig(process.env);
+    const fromEnvironment = readWorkerConfig(process.env);
+    // Engines share the cores out among the slots.
+    const config = {
+      ...fromEnvironment,
+      WORKER_SLOTS: options.slots ?? fromEnvironment.WORKER_SLOTS,
+    };
     await work(options, config, createLogger('worker', config.LOG_LEVEL), stopping.signal);
     process.exitCode = 0;
   } catch (error) {

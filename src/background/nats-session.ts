@@ -24,22 +24,24 @@ export class NatsSession {
     this.#options = options;
   }
 
-  /** Connects in the background, for as long as it takes; then tells of every new connection. */
+  /** Connects in the background, for as long as it takes; tells of every new connection, until closed. */
   async run(): Promise<void> {
     const { signal } = this.#closing;
-    while (!signal.aborted && this.#nc === null) {
+    while (!signal.aborted) {
       try {
-        this.#nc = await connectToNats({ ...this.#options, firstWaitMs: 5000 });
+        const nc = await connectToNats({ ...this.#options, firstWaitMs: 5000 });
+        this.#nc = nc;
+        if (signal.aborted) return await nc.close();
+        this.#announce(nc);
+        for await (const status of nc.status()) {
+          if (status.type === 'reconnect') this.#announce(nc);
+        }
+        // The client itself gives up on a login that is refused twice; a new one may be in its file by now.
+        if (!signal.aborted) this.#options.log.warn('the connection to NATS was closed; making another');
       } catch (err) {
         this.#options.log.warn({ err }, 'NATS cannot be reached; jobs are taken and wait in the database');
-        await sleep(1000, signal);
       }
-    }
-    const nc = this.#nc;
-    if (nc === null) return;
-    this.#announce(nc);
-    for await (const status of nc.status()) {
-      if (status.type === 'reconnect') this.#announce(nc);
+      await sleep(1000, signal);
     }
   }
 

@@ -1,0 +1,32 @@
+import { pino } from 'pino';
+import { expect, it, onTestFinished } from 'vitest';
+import { NatsSession } from '../../src/background/nats-session.ts';
+import type { NatsConnection } from '../../src/messaging/connection.ts';
+import { eventually } from '../support/edge.ts';
+import { startTestNats } from '../support/nats.ts';
+
+it('makes another connection when the first is closed for good, and ends when it is told to', async () => {
+  const nats = await startTestNats();
+  onTestFinished(() => nats.dispose());
+  const log = pino({ level: 'silent' });
+  const session = new NatsSession({ url: nats.url, credentialsFile: undefined, name: 'test', log });
+  const connections: NatsConnection[] = [];
+  session.onConnected((nc) => connections.push(nc));
+  const running = session.run();
+
+  await eventually(
+    () => connections.length,
+    (count) => count === 1,
+  );
+  await connections[0]?.close();
+  await eventually(
+    () => connections.length,
+    (count) => count === 2,
+  );
+  const wasConnected = session.connected;
+  await session.close();
+  await running;
+
+  expect([wasConnected, session.connected]).toEqual([true, false]);
+  expect(connections[1]).not.toBe(connections[0]);
+});
