@@ -212,8 +212,8 @@ export interface JobSchedule {
   failOver(queue: QueueName, now: Date): Promise<readonly number[]>;
   /** SCHEDULED and RETRYING jobs whose time has come become QUEUED; returns when the next is due. */
   wakeDue(now: Date): Promise<{ readonly woken: number; readonly nextDueAt: Date | null }>;
-  /** Admitted jobs without a fact since `silentSince`. */
-  silent(silentSince: Date, limit: number): Promise<readonly SilentJob[]>;
+  /** Admitted jobs without a fact since `silentSince`, in the order of their ids, after `afterId`. */
+  silent(silentSince: Date, afterId: string, limit: number): Promise<readonly SilentJob[]>;
   /** Ids of admitted jobs, in order, after `afterId`. */
   admitted(afterId: string, limit: number): Promise<readonly string[]>;
   /** Raises `run` of an admitted job and returns its new order. */

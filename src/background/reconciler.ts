@@ -19,6 +19,7 @@ export interface ReconcilerTimes {
 /** Wishes that the broker has not heard yet (cancels, deadlines) are pressed this often. */
 const PRESS_INTERVAL_MS = 2000;
 const BATCH_SIZE = 100;
+const SILENT_PAGE_SIZE = 500;
 
 export interface ReconcilerOptions {
   readonly store: JobStore;
@@ -128,10 +129,10 @@ export class Reconciler {
   }
 
   async #giveUpLostRuns(now: Date): Promise<void> {
-    const { schedule, times, lastHeardAt, broker, log } = this.#options;
+    const { times, lastHeardAt, broker, log } = this.#options;
     const before = new Date(now.getTime() - times.lostMs);
     if (this.#listeningSince > before) return;
-    for (const job of await schedule.silent(before, BATCH_SIZE)) {
+    for await (const job of this.#silentJobs(before)) {
       const heardAt = lastHeardAt(job.id);
       if (job.status !== 'PROCESSING' || (heardAt !== null && heardAt > before)) continue;
       const ended = await broker.endRun(job.id, { type: 'lost' }, job.attempt);
@@ -145,7 +146,7 @@ export class Reconciler {
   }
 
   async #mendAll(): Promise<void> {
-    const { schedule, broker, brokerReady, environment, times, findOrphans, log } = this.#options;
+    const { broker, brokerReady, environment, times, findOrphans, log } = this.#options;
     if (!brokerReady()) return;
     for (const orphan of await findOrphans()) {
       await broker.deleteOrder(orphan.sequence);
@@ -154,10 +155,21 @@ export class Reconciler {
       if (orphan.jobId !== null) await this.#readmit(orphan.jobId);
     }
     const silentSince = new Date(environment.now().getTime() - times.silentMs);
-    for (const job of await schedule.silent(silentSince, BATCH_SIZE)) {
+    for await (const job of this.#silentJobs(silentSince)) {
       if (await this.#orderIsThere(job)) continue;
       log.warn({ jobId: job.id, status: job.status }, 'an unfinished job had no order and was ordered again');
       await this.#readmit(job.id);
+    }
+  }
+
+  /** All of them: the first may be well, as orders wait long where workers are few. */
+  async *#silentJobs(since: Date): AsyncGenerator<SilentJob> {
+    let afterId = '';
+    for (;;) {
+      const page = await this.#options.schedule.silent(since, afterId, SILENT_PAGE_SIZE);
+      yield* page;
+      afterId = page.at(-1)?.id ?? '';
+      if (page.length < SILENT_PAGE_SIZE) return;
     }
   }
 

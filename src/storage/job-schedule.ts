@@ -114,15 +114,15 @@ export function createJobSchedule(database: DataSource): JobSchedule {
 
     wakeDue: (now) => wakeDue(database, now),
 
-    async silent(silentSince, limit) {
+    async silent(silentSince, afterId, limit) {
       const rows: (Omit<SilentJob, 'priority' | 'orderSequence'> & {
         priority: number;
         orderSequence: string | null;
       })[] = await database.query(
         `SELECT id, queue, priority, status, attempt, order_sequence AS "orderSequence"
-             FROM jobs WHERE admitted_at IS NOT NULL AND greatest(admitted_at, last_fact_at) < $1
-            ORDER BY greatest(admitted_at, last_fact_at) LIMIT $2`,
-        [silentSince, limit],
+             FROM jobs WHERE admitted_at IS NOT NULL AND greatest(admitted_at, last_fact_at) < $1 AND id > $2
+            ORDER BY id LIMIT $3`,
+        [silentSince, afterId, limit],
       );
       return rows.map((row) => ({
         ...row,
