@@ -95,20 +95,18 @@ export function createJobSchedule(database: DataSource): JobSchedule {
     },
 
     async failOver(queue, now) {
-      const [rows]: [{ id: string; queue: QueueName; sequence: string | null }[]] = await database.query(
+      const rows: { sequence: string | null }[] = await database.query(
         `WITH waiting AS (SELECT id, order_sequence FROM jobs
             WHERE queue = $1 AND status = 'QUEUED' AND cardinality(engines) > engine_index + 1
-            ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED)
-         UPDATE jobs SET engine_index = engine_index + 1, queue = lower(engines[engine_index + 2]), failures = 0,
+            ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED),
+         moved AS (UPDATE jobs SET engine_index = engine_index + 1, queue = lower(engines[engine_index + 2]), failures = 0,
              admitted_at = NULL, order_sequence = NULL, revision = revision + 1, updated_at = $2
            FROM waiting WHERE jobs.id = waiting.id
-         RETURNING jobs.id, jobs.queue, waiting.order_sequence AS sequence`,
+         RETURNING jobs.id, jobs.queue, waiting.order_sequence)
+         SELECT order_sequence AS sequence, pg_notify('${CHANNELS.jobChanged}', id),
+             pg_notify('${CHANNELS.jobsWaiting}', queue) FROM moved`,
         [queue, now],
       );
-      for (const row of rows) await database.query('SELECT pg_notify($1, $2)', [CHANNELS.jobChanged, row.id]);
-      for (const next of new Set(rows.map((row) => row.queue))) {
-        await database.query('SELECT pg_notify($1, $2)', [CHANNELS.jobsWaiting, next]);
-      }
       return rows.flatMap((row) => (row.sequence === null ? [] : [Number(row.sequence)]));
     },
 
@@ -225,9 +223,9 @@ function toRow(database: DataSource, raw: Record<string, unknown>): JobRow {
 }
 
 async function wakeDue(database: DataSource, now: Date): ReturnType<JobSchedule['wakeDue']> {
-  const [rows]: [{ id: string; queue: QueueName }[]] = await database.query(
-    `UPDATE jobs SET status = 'QUEUED', next_attempt_at = NULL, failure = NULL, failure_kind = NULL, failure_at = NULL,
-         failure_fingerprint = NULL, queued_at = $1, updated_at = $1, revision = revision + 1
+  const rows: unknown[] = await database.query(
+    `WITH woken AS (UPDATE jobs SET status = 'QUEUED', next_attempt_at = NULL, failure = NULL, failure_kind = NULL,
+         failure_at = NULL, failure_fingerprint = NULL, queued_at = $1, updated_at = $1, revision = revision + 1
       WHERE id IN (SELECT id FROM jobs
           WHERE id IN (
             (SELECT id FROM jobs WHERE status = 'RETRYING' AND next_attempt_at <= $1 ORDER BY next_attempt_at LIMIT 500)
@@ -235,12 +233,10 @@ async function wakeDue(database: DataSource, now: Date): ReturnType<JobSchedule[
             (SELECT id FROM jobs WHERE status = 'SCHEDULED' AND scheduled_for <= $1 ORDER BY scheduled_for LIMIT 500))
           AND status IN ('RETRYING', 'SCHEDULED')
           FOR UPDATE SKIP LOCKED)
-      RETURNING id, queue`,
+      RETURNING id)
+     SELECT pg_notify('${CHANNELS.jobChanged}', id) FROM woken`,
     [now],
   );
-  for (const row of rows) {
-    await database.query('SELECT pg_notify($1, $2)', [CHANNELS.jobChanged, row.id]);
-  }
   const [next]: { at: Date | null }[] = await database.query(
     `SELECT least((SELECT min(next_attempt_at) FROM jobs WHERE status = 'RETRYING'),
                   (SELECT min(scheduled_for) FROM jobs WHERE status = 'SCHEDULED')) AS at`,

@@ -4,6 +4,7 @@ import { OffsetConflictError } from '../../../src/app/ports.ts';
 import { ValidationError } from '../../../src/domain/errors.ts';
 import { endWaiting } from '../../../src/domain/job-transitions.ts';
 import { deleteOldKeys } from '../../../src/storage/idempotency-keys.ts';
+import { createJobSchedule } from '../../../src/storage/job-schedule.ts';
 import { PostgresUploadRepository } from '../../../src/storage/upload-repository.ts';
 import { aNewJob, DAY_MS, openTestStorage, TENANT, type TestStorage } from '../../support/storage.ts';
 
@@ -94,6 +95,29 @@ describe('an idempotency key', () => {
       `SELECT key FROM idempotency_keys WHERE key IN ('old-enough', 'still-good')`,
     );
     expect(left).toEqual([{ key: 'still-good' }]);
+  });
+});
+
+describe('jobs that the schedule moves', () => {
+  it('are announced with the statement that moves them, to their watchers and to the queue they go to', async () => {
+    const schedule = createJobSchedule(storage.database);
+    const now = new Date();
+    const due = await storage.insert({ scheduledFor: new Date(now.getTime() + 60_000) });
+    const moving = await storage.insert({ engines: ['DEEPGRAM', 'WHISPER'] });
+    const listener = new pg.Client({ connectionString: storage.url });
+    await listener.connect();
+    const heard: string[] = [];
+    listener.on('notification', ({ channel, payload }) => heard.push(`${channel} ${payload}`));
+    await listener.query('LISTEN job_changed; LISTEN jobs_waiting');
+
+    expect(await schedule.wakeDue(new Date(now.getTime() + 61_000))).toEqual({ woken: 1, nextDueAt: null });
+    expect(await schedule.failOver('deepgram', now)).toEqual([]);
+    await listener.query('SELECT 1');
+    await listener.end();
+
+    expect(heard.toSorted()).toEqual(
+      [`job_changed ${due}`, `job_changed ${moving}`, 'jobs_waiting whisper'].toSorted(),
+    );
   });
 });
 
