@@ -100,7 +100,6 @@ export async function submitJob(
     input.engines ?? (await ports.tenants.defaultEngines(by.tenantId)) ?? ports.policy.defaultEngines;
   const options = optionsOf(input);
   const now = ports.environment.now();
-  checkTimes(input, now);
   checkCapabilities(engines, options);
   if (input.model !== null) checkModel(await ports.models.known(), engines, options);
   const { source, audio } = await findAudio(ports, by, input);
@@ -131,6 +130,7 @@ export async function submitJob(
 async function insertOnce(ports: SubmitJobPorts, job: NewJob, input: ValidInput): Promise<KeyClaim> {
   const key = input.idempotencyKey;
   if (key === null) {
+    checkTimes(input, job.submittedAt);
     await ports.store.insert(job);
     return { claimed: true };
   }
@@ -143,7 +143,10 @@ async function insertOnce(ports: SubmitJobPorts, job: NewJob, input: ValidInput)
       jobId: job.id,
       now: job.submittedAt,
     });
-    if (claim.claimed) await jobs.insert(job);
+    if (!claim.claimed) return claim;
+    // Only now: a call that is repeated after its deadline still gets its job.
+    checkTimes(input, job.submittedAt);
+    await jobs.insert(job);
     return claim;
   });
 }
