@@ -302,10 +302,15 @@ export interface Broker {
   /** Forgets a cancel that was asked of an earlier attempt. */
   clearCancel(jobId: string): Promise<void>;
   /**
-   * Makes sure that a worker may run a job that the database calls unfinished, whatever its chain ends in (a broker
-   * that lost its newest facts may have let a run complete that nobody believed). Returns the chain's last attempt.
+   * The attempt that a new order of an unfinished job must name. Null when the chain ends in a fact that the rows do not
+   * know yet (one after `appliedSequence`): they will, and what it ended must not be run again. An outcome that the
+   * rows know and refused (a broker that lost its newest facts may have let a run complete that nobody believed) is
+   * opened again first.
    */
-  reopen(jobId: string): Promise<number>;
+  attemptToOrder(
+    jobId: string,
+    rows: { readonly nextAttempt: number; readonly appliedSequence: number },
+  ): Promise<number | null>;
 }
 
 export type ServerEnd =

@@ -102,13 +102,14 @@ export class LeaderWork {
     const { log, store } = this.#options;
     const { eventsCreatedAt } = await ensureStreams(nc, log);
     await this.ensureLanes();
-    this.#ready = nc;
     const offset = await this.#offsetIn(nc, eventsCreatedAt);
     const projector = new Projector(this.#options, offset.offset);
     if (offset.isNewEpoch) {
       await store.transaction((jobs) => jobs.moveOffset(offset.former, offset.offset));
       await this.#reconciler.republishAll();
     }
+    // Not before: sequences of the former epoch say nothing about this one's.
+    this.#ready = nc;
     for (const queue of await this.#options.queues.all()) this.admission.wake(queue.name);
     this.admission.wakeTimer();
     await projector.run(readFacts(nc, { fromSequence: offset.offset.sequence + 1, signal }), signal);

@@ -40,7 +40,7 @@ export function createNatsBroker(options: NatsBrokerOptions): Broker {
     endRun: (jobId, end, atLeastAttempt) =>
       endRun(session.connection, jobId, end, atLeastAttempt, options.now()),
     clearCancel: (jobId) => clearControl(session.connection, jobId),
-    reopen: (jobId) => reopen(session.connection, jobId, options.now()),
+    attemptToOrder: (jobId, rows) => attemptToOrder(session.connection, jobId, rows, options.now()),
   };
 }
 
@@ -103,15 +103,29 @@ async function endRun(
   return appended.accepted ? { ended: true, fact: message } : { ended: false };
 }
 
-/** A chain that ends in an outcome gets a `released` behind it, after which workers may run the job again. */
-async function reopen(nc: NatsConnection, jobId: string, now: Date): Promise<number> {
+async function attemptToOrder(
+  nc: NatsConnection,
+  jobId: string,
+  rows: { readonly nextAttempt: number; readonly appliedSequence: number },
+  now: Date,
+): Promise<number | null> {
   const last = await readLastFact(nc, jobId);
-  if (last === null) return 0;
-  if (last.fact.type !== 'completed' && last.fact.type !== 'canceled') return last.fact.attempt;
+  if (last === null) return rows.nextAttempt;
+  const { attempt } = last.fact;
+  if (!endsAttempt(last.fact)) {
+    // The same attempt: who finds its run dead goes on with the next, and when it ends by itself the order is void.
+    // A chain that lost its end would begin an attempt that the rows have had.
+    return attempt < rows.nextAttempt - 1 ? rows.nextAttempt : attempt;
+  }
+  if (last.sequence > rows.appliedSequence) return null;
+  if (last.fact.type !== 'completed' && last.fact.type !== 'canceled') {
+    return Math.max(rows.nextAttempt, attempt + 1);
+  }
+  // Behind a `released`, workers may run the job again.
   const place = nextAttempt(last, 0);
   const fact: FactMessage = { ...serverFact(jobId, last, place, now), type: 'released' };
-  await appendFact(nc, fact, last.sequence);
-  return place.attempt;
+  const appended = await appendFact(nc, fact, last.sequence);
+  return appended.accepted ? Math.max(rows.nextAttempt, place.attempt + 1) : null;
 }
 
 interface Place {

@@ -179,10 +179,12 @@ export class Reconciler {
 
   async #readmit(id: string): Promise<void> {
     const { schedule, broker } = this.#options;
+    // Before the row is looked at: what is unfinished then is unfinished in spite of every fact up to here.
+    const appliedSequence = (await schedule.offset())?.sequence ?? 0;
     const job: AdmittedJob | null = await schedule.readmit(id);
     if (job === null) return;
-    // The chain may be ahead of the rows; an order for an attempt that it calls over would be forgotten.
-    const attempt = Math.max(job.attempt, (await broker.reopen(id)) + 1);
+    const attempt = await broker.attemptToOrder(id, { nextAttempt: job.attempt, appliedSequence });
+    if (attempt === null) return;
     const { sequence } = await broker.publishOrder({ ...job, attempt });
     await schedule.recordOrders([{ id, run: job.run, sequence }]);
   }

@@ -1,9 +1,10 @@
 import { jetstreamManager } from '@nats-io/jetstream';
+import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { STREAMS } from '../../src/contract/subjects.ts';
 import { deleteOrder, laneState } from '../../src/messaging/orders.ts';
 import { endWorker, type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
-import { eventually } from '../support/worker-rig.ts';
+import { eventually, typesOf } from '../support/worker-rig.ts';
 
 /** What happens while NATS is away, comes back without what it held, or has no room left. */
 let rig: FaultRig;
@@ -129,6 +130,26 @@ test('an order whose publication was not noted is published again, and its job r
     return pending + ackPending === 0;
   }, 'no order is left');
   expect((await rig.factsOf(id)).filter((fact) => fact.type === 'started')).toHaveLength(1);
+});
+
+test('a job that ended while its facts wait for the database is not run again', async () => {
+  const id = await rig.submit('lagging/10/1000/60');
+  await rig.spawnWorker();
+  await rig.reaches(id, 2);
+  const session = new pg.Client({ connectionString: rig.databaseUrl });
+  await session.connect();
+  // What moves the offset waits for this, and so do all facts.
+  await session.query('BEGIN; SELECT 1 FROM projector_offset FOR UPDATE');
+  await eventually(async () => (await rig.factsOf(id)).at(-1)?.type === 'completed', 'the run ends');
+  await eventually(async () => {
+    const [row] = await rig.query('SELECT run, status FROM jobs WHERE id = $1', [id]);
+    return row?.status === 'PROCESSING' && row.run > 1;
+  }, 'the janitor misses its order');
+  await session.query('COMMIT');
+  await session.end();
+
+  expect((await rig.jobs.finished(id)).status).toBe('COMPLETED');
+  expect(typesOf(await rig.factsOf(id))).toEqual(['started', 'audio', 'segments', 'completed']);
 });
 
 test('a full disk stops jobs without losing any, and they go on when there is room again', async () => {

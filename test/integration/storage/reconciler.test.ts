@@ -25,7 +25,7 @@ it('finds the one order that is gone behind a thousand that wait', async () => {
   const published: AdmittedJob[] = [];
   const broker = {
     orderExists: async (sequence: number) => sequence !== LOST_ORDER,
-    reopen: async () => 0,
+    attemptToOrder: async (_id: string, rows: { readonly nextAttempt: number }) => rows.nextAttempt,
     publishOrder: async (job: AdmittedJob) => ({ sequence: LOST_ORDER + published.push(job) }),
   } as unknown as Broker;
   const reconciler = new Reconciler({
