@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import type { Application } from './app/application.ts';
+import { createApplication } from './app/create-application.ts';
+import type { Broker } from './app/ports.ts';
+import { claimUpload, createUpload, findUpload } from './app/uploads.ts';
+import { urlProblem } from './audio/url-guard.ts';
+import type { LeaderWork } from './background/leader-work.ts';
+import { withLiveProgress } from './background/live-progress.ts';
+import { watchJob, watchSegments } from './background/watch-job.ts';
+import { followQueue, retryPolicy } from './compose-background.ts';
+import { DAY_MS, environment } from './compose-environment.ts';
+import type { Parts } from './compose-parts.ts';
+
+export function composeApplication(parts: Parts, broker: Broker, leader: LeaderWork): Application {
+  const { config, log, storage, edge, live } = parts;
+  const { hub, registry } = live;
+  const { uploads, links } = edge;
+  return createApplication({
+    ...storage,
+    ...{ environment, broker },
+    retry: retryPolicy(config),
+    policy: { maxAttempts: config.MAX_ATTEMPTS, defaultEngines: config.DEFAULT_ENGINES },
+    claimUpload: async (by, id) => {
+      const until = new Date(Date.now() + config.RETENTION_DAYS * DAY_MS);
+      const { filename, contentType, sizeBytes, storedSha256 } = await claimUpload(uploads, by, id, until);
+      return { filename, contentType, sizeBytes, sha256: storedSha256 };
+    },
+    urlProblem: (url) => urlProblem(url, config.AUDIO_ALLOWED_NETWORKS),
+    hash: (text) => createHash('sha256').update(text).digest('hex'),
+    now: environment.now,
+    startHash: () => {
+      const hash = createHash('sha256');
+      return { update: (text) => void hash.update(text), hex: () => hash.digest('hex') };
+    },
+    exportUrl: (jobId, request, expiresAt) => links.signedExportUrl(jobId, request, expiresAt),
+    uploads: {
+      createUpload: (by, input) => createUpload(uploads, by, input),
+      findUpload: (by, id) => findUpload(uploads, by, id),
+    },
+    watch: {
+      watchJob: (by, input, signal) => watchJob({ hub, reader: storage.reader }, by, input, signal),
+      watchSegments: (by, input, signal) => watchSegments({ hub, reader: storage.reader }, by, input, signal),
+    },
+    live: (view) => withLiveProgress(view, { tick: hub.tickOf(view.id), checkpointMs: 0, segmentCount: 0 }),
+    workers: {
+      online: (queue) => registry.live(queue).length,
+      busy: (queue) => registry.live(queue).filter((worker) => worker.busy > 0).length,
+      engineAvailable: (queue) => {
+        const workers = registry.live(queue);
+        return workers.length === 0 || workers.some((worker) => worker.engineAvailable);
+      },
+    },
+    queueChanged: (queue) => followQueue(queue, parts, broker, leader),
+    brokerFailed: (jobId, err) => log.warn({ err, jobId }, 'a cancel waits for the broker'),
+  });
+}

@@ -1,0 +1,91 @@
+import type { QueueView } from './app/application.ts';
+import type { Broker } from './app/ports.ts';
+import { LeaderWork } from './background/leader-work.ts';
+import { createNatsBroker } from './background/nats-broker.ts';
+import { DAY_MS, environment } from './compose-environment.ts';
+import type { Parts } from './compose-parts.ts';
+import { sweep } from './compose-storage.ts';
+import type { ServerConfig } from './config/config.ts';
+import { DEFAULT_MAX_LOST_ATTEMPTS, type RetryPolicy } from './domain/retry-policy.ts';
+import type { NatsConnection } from './messaging/connection.ts';
+import { subscribeLive } from './messaging/live.ts';
+
+/** Links to uploads in orders outlive any queue and attempt. */
+const CONTENT_LINK_LIFETIME_MS = 30 * DAY_MS;
+
+export function retryPolicy(config: ServerConfig): RetryPolicy {
+  return {
+    baseDelayMs: config.RETRY_BASE_SECONDS * 1000,
+    maxDelayMs: config.RETRY_MAX_SECONDS * 1000,
+    maxLostAttempts: DEFAULT_MAX_LOST_ATTEMPTS,
+  };
+}
+
+export function createBroker({ config, session, edge }: Parts): Broker {
+  return createNatsBroker({
+    session,
+    now: environment.now,
+    contentUrl: (uploadId) => edge.links.signedContentUrl(uploadId, CONTENT_LINK_LIFETIME_MS),
+    limits: {
+      maxAudioBytes: config.MAX_AUDIO_BYTES,
+      maxAudioMs: config.MAX_AUDIO_SECONDS * 1000,
+      attemptTimeoutMs: config.ATTEMPT_TIMEOUT_SECONDS * 1000,
+      maxLostAttempts: DEFAULT_MAX_LOST_ATTEMPTS,
+    },
+  });
+}
+
+export function createLeader(parts: Parts, broker: Broker): LeaderWork {
+  const { config, log, storage, session, edge, live, metrics } = parts;
+  return new LeaderWork({
+    ...storage,
+    ...{ session, broker, environment, log },
+    metrics: metrics ?? undefined,
+    retry: retryPolicy(config),
+    liveSlots: (queue) => live.registry.slots(queue),
+    isOut: (queue) => live.registry.isOut(queue, config.ENGINE_ABSENT_SECONDS * 1000),
+    lastHeardAt: (jobId) => live.hub.lastHeardAt(jobId),
+    times: {
+      intervalMs: config.RECONCILE_INTERVAL_SECONDS * 1000,
+      silentMs: config.RECONCILE_SILENT_SECONDS * 1000,
+      lostMs: config.WORKER_LOST_SECONDS * 1000,
+    },
+    sweep: () => sweep(storage, edge.uploads),
+  });
+}
+
+/** One core subscription for the whole process; the client renews it whenever it reconnects. */
+export function hearWorkers({ session, live, log }: Parts): void {
+  let heard: NatsConnection | null = null;
+  session.onConnected((nc) => {
+    // What was said while the connection was down went unheard.
+    live.hub.refreshAll();
+    if (heard === nc) return;
+    heard = nc;
+    subscribeLive(nc, {
+      onFact: (fact) => live.hub.hearFact(fact),
+      onProgress: (tick) => live.hub.hearTick(tick),
+      onAnnouncement: (announcement) => live.registry.hear(announcement),
+      onMalformed: (subject, err) => log.warn({ subject, err }, 'a live message could not be read'),
+    });
+  });
+}
+
+/** A paused queue takes back what no worker has begun; a changed one gets its lanes changed. */
+export async function followQueue(
+  queue: QueueView,
+  { storage, session, log }: Parts,
+  broker: Broker,
+  leader: LeaderWork,
+): Promise<void> {
+  const withdrawn =
+    queue.isPaused || queue.concurrency === 0 ? await storage.schedule.withdraw(queue.name) : [];
+  if (!session.connected) return;
+  try {
+    for (const sequence of withdrawn) await broker.deleteOrder(sequence);
+    await leader.ensureLanes();
+  } catch (err) {
+    // The setting is stored; the lanes follow with the next connection, and a stray order only starts a job early.
+    log.warn({ err, queue: queue.name }, 'the lanes of a queue could not be changed yet');
+  }
+}

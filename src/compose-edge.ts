@@ -1,0 +1,56 @@
+import { resolve } from 'node:path';
+import { v7 as uuidv7 } from 'uuid';
+import type { ExportRequest } from './app/application.ts';
+import { exportFilename, openExport } from './app/export-transcript.ts';
+import type { JobReader } from './app/ports.ts';
+import type { UploadDeps } from './app/upload-ports.ts';
+import { LocalUploadStore } from './audio/local-upload-store.ts';
+import { ANONYMOUS } from './auth/authenticate.ts';
+import { SignedLinks } from './auth/signed-links.ts';
+import { environment } from './compose-environment.ts';
+import type { Storage } from './compose-storage.ts';
+import type { ServerConfig } from './config/config.ts';
+import { toId } from './domain/ids.ts';
+import { contentTypeOf } from './domain/transcript-formats.ts';
+import type { ExportFile } from './http/export-route.ts';
+import { whenReachable } from './storage/database.ts';
+import { PostgresUploadRepository } from './storage/upload-repository.ts';
+
+export interface Edge {
+  /** Where clients reach the server; known for sure once it listens. */
+  baseUrl: string;
+  readonly links: SignedLinks;
+  readonly uploads: UploadDeps & { readonly store: LocalUploadStore };
+}
+
+export function createEdge(config: ServerConfig, storage: Storage): Edge {
+  const edge = { baseUrl: config.PUBLIC_URL ?? `http://${config.HOST}:${config.PORT}` };
+  const links = new SignedLinks({
+    secret: storage.linkSecret,
+    baseUrl: () => edge.baseUrl,
+    workerBaseUrl: () => config.WORKER_URL ?? edge.baseUrl,
+  });
+  const uploads = {
+    repository: new PostgresUploadRepository((sql, parameters) =>
+      whenReachable(() => storage.database.query(sql, parameters)),
+    ),
+    store: new LocalUploadStore(resolve(config.DATA_DIR, 'uploads')),
+    links,
+    maxBytes: config.MAX_AUDIO_BYTES,
+    ttlMs: config.UPLOAD_TTL_SECONDS * 1000,
+    now: environment.now,
+    newId: () => toId('Upload', uuidv7()),
+  };
+  return Object.assign(edge, { links, uploads });
+}
+
+export async function openExportFile(
+  reader: JobReader,
+  jobId: string,
+  request: ExportRequest,
+): Promise<ExportFile | null> {
+  const job = (await reader.find(ANONYMOUS.tenantId, [jobId])).get(jobId);
+  const chunks = job === undefined ? null : await openExport({ reader }, job, request);
+  if (job === undefined || chunks === null) return null;
+  return { contentType: contentTypeOf(request.format), filename: exportFilename(job, request), chunks };
+}
