@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { CreateTables1763769600000 } from '../../migrations/1763769600000-create-tables.ts';
 import { UnavailableError, ValidationError } from '../domain/errors.ts';
 import type { Logger } from '../observability/logger.ts';
+import { endWhenSilent, KEEP_ALIVE } from './database-client.ts';
 import { TABLES } from './tables.ts';
 
 /** Every migration, in order. Listed by hand: globs fail silently. */
@@ -12,7 +13,7 @@ export interface DatabaseOptions {
   readonly url: string;
   readonly poolSize: number;
   readonly log: Logger;
-  /** No statement runs longer; 0 means no limit. */
+  /** No statement runs longer; 0 means no limit. A connection that is silent for a third longer is ended. */
   readonly statementTimeoutMs?: number;
   /**
    * True where a commit may be forgotten in a crash of Postgres, since what it says can be found out again: it then
@@ -23,6 +24,8 @@ export interface DatabaseOptions {
 
 /** Opens the pool; the first connection is made at once, so that a wrong URL fails here. */
 export async function openDatabase(options: DatabaseOptions): Promise<DataSource> {
+  const statementTimeoutMs = options.statementTimeoutMs ?? 0;
+  const silenceMs = Math.ceil((statementTimeoutMs * 4) / 3);
   const dataSource = new DataSource({
     type: 'postgres',
     url: options.url,
@@ -36,10 +39,15 @@ export async function openDatabase(options: DatabaseOptions): Promise<DataSource
     connectTimeoutMS: 5000,
     poolErrorHandler: (err: Error) => options.log.warn({ err }, 'an idle database connection failed'),
     extra: {
-      statement_timeout: options.statementTimeoutMs ?? 0,
+      statement_timeout: statementTimeoutMs,
       // A server that is stopped in the middle of a transaction must not hold its locks for ever.
       idle_in_transaction_session_timeout: 5000,
-      keepAlive: true,
+      ...KEEP_ALIVE,
+      // Closed by the pool before their silence means something.
+      ...(silenceMs > 0 ? { idleTimeoutMillis: Math.ceil(silenceMs / 2) } : {}),
+      onConnect: (client: pg.ClientBase) => {
+        if (silenceMs > 0) endWhenSilent(client, silenceMs);
+      },
       ...(options.relaxedCommits === true ? { options: '-c synchronous_commit=off' } : {}),
     },
   });
@@ -97,7 +105,8 @@ function hasCode(error: unknown, codes: ReadonlySet<string>): boolean {
 }
 
 function isUnreachable(error: unknown): boolean {
-  const said = /Connection terminated|timeout exceeded when trying to connect|Cannot use a pool/;
+  const said =
+    /Connection terminated|timeout exceeded when trying to connect|Cannot use a pool|Query read timeout|not queryable|Query runner already released/;
   return hasCode(error, UNREACHABLE) || [...layersOf(error)].some(({ message }) => said.test(message));
 }
 

@@ -1,6 +1,7 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type { QueueName } from '../domain/vocabulary.ts';
 import type { Logger } from '../observability/logger.ts';
+import { createClient, endClient } from './database-client.ts';
 import { CHANNELS } from './job-store.ts';
 
 export interface JobListenerHandlers {
@@ -13,6 +14,7 @@ export interface JobListenerHandlers {
 }
 
 const RECONNECT_MS = 1000;
+const ASK_MS = 5000;
 
 /** Hears what other servers commit, over a connection of its own that is made again whenever it breaks. */
 export class JobListener {
@@ -31,12 +33,7 @@ export class JobListener {
 
   /** Resolves after the first attempt to listen, whether or not it succeeded. */
   async start(): Promise<void> {
-    const client = new pg.Client({
-      connectionString: this.#url,
-      application_name: 'transcription-service listener',
-      keepAlive: true,
-      connectionTimeoutMillis: 5000,
-    });
+    const client = createClient(this.#url, 'listener');
     client.on('error', (err) => this.#broken(client, err));
     client.on('end', () => this.#broken(client, new Error('the connection ended')));
     client.on('notification', ({ channel, payload }) => this.#heard(channel, payload ?? ''));
@@ -45,9 +42,22 @@ export class JobListener {
       await client.connect();
       for (const channel of Object.values(CHANNELS)) await client.query(`LISTEN ${channel}`);
       this.#handlers.onListening();
+      this.#timer = setTimeout(() => void this.#ask(client), ASK_MS);
     } catch (err) {
       this.#broken(client, err);
     }
+  }
+
+  /** A listener that hears nothing can't tell peace from a server that is gone, so it asks. */
+  async #ask(client: pg.Client): Promise<void> {
+    try {
+      await client.query('SELECT 1');
+    } catch (err) {
+      this.#broken(client, err);
+      return;
+    }
+    if (!this.#closed && client === this.#client)
+      this.#timer = setTimeout(() => void this.#ask(client), ASK_MS);
   }
 
   #heard(channel: string, payload: string): void {
@@ -60,13 +70,14 @@ export class JobListener {
     if (this.#closed || client !== this.#client) return;
     this.#client = null;
     this.#log.warn({ err }, 'no longer hearing of changes in the database; listening again soon');
-    client.end().catch(() => undefined); // It is broken already; there is nobody to tell.
+    void endClient(client);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.start(), RECONNECT_MS);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    await this.#client?.end();
+    if (this.#client !== null) await endClient(this.#client);
   }
 }

@@ -1,11 +1,14 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type { Logger } from '../observability/logger.ts';
+import { createClient, endClient } from './database-client.ts';
 
 /** Any number will do, as long as every server uses the same. */
 const LEADER_LOCK = 7_221_906;
 const STEP_MS = 1000;
 /** A leader not seen for this long is deposed: it hangs, or its machine is gone without a word. */
 const DEPOSE_AFTER_SECONDS = 3;
+/** What the loops have in hand may hang on the very thing that ended the leadership. */
+const LET_GO_MS = 10_000;
 
 export interface LeadershipOptions {
   readonly url: string;
@@ -25,6 +28,8 @@ export class Leadership {
   readonly #options: LeadershipOptions;
   readonly #closing = new AbortController();
   #running: Promise<void> | null = null;
+  /** The loops of the last leadership, until they have ended. */
+  #work: Promise<void> = Promise.resolve();
   #leading = false;
 
   constructor(options: LeadershipOptions) {
@@ -48,6 +53,8 @@ export class Leadership {
     const { signal } = this.#closing;
     while (!signal.aborted) {
       try {
+        // The loops are not made to run twice at once; while they hang, others may lead.
+        await unlessAborted(this.#work, signal);
         await this.#campaign(signal);
       } catch (err) {
         if (!signal.aborted) this.#options.log.warn({ err }, 'leadership was interrupted; trying again');
@@ -58,13 +65,7 @@ export class Leadership {
 
   /** One connection's worth of waiting for the lock and, once it is won, leading. */
   async #campaign(signal: AbortSignal): Promise<void> {
-    const client = new pg.Client({
-      connectionString: this.#options.url,
-      application_name: 'transcription-service leadership',
-      keepAlive: true,
-      connectionTimeoutMillis: 5000,
-      query_timeout: 5000,
-    });
+    const client = createClient(this.#options.url, 'leadership');
     const broken = new AbortController();
     client.on('error', () => broken.abort());
     client.on('end', () => broken.abort());
@@ -77,7 +78,7 @@ export class Leadership {
         await pause(STEP_MS, alive);
       }
     } finally {
-      await client.end().catch(() => undefined); // Closing is what frees the lock, and a broken one is closed.
+      await endClient(client); // Closing is what frees the lock.
     }
   }
 
@@ -86,21 +87,24 @@ export class Leadership {
     const deposed = new AbortController();
     log.info({ serverId }, 'leading: running the background loops');
     this.#leading = true;
-    const work = lead(AbortSignal.any([alive, deposed.signal]));
+    const leading = AbortSignal.any([alive, deposed.signal]);
+    this.#work = lead(leading)
+      .catch((err: unknown) => log.error({ err }, 'the background loops failed'))
+      .finally(() => deposed.abort());
     try {
-      while (!alive.aborted) {
+      while (!leading.aborted) {
         await client.query(
           `INSERT INTO leader (server_id, backend_pid, seen_at) VALUES ($1, pg_backend_pid(), now())
            ON CONFLICT (id) DO UPDATE
              SET server_id = excluded.server_id, backend_pid = excluded.backend_pid, seen_at = excluded.seen_at`,
           [serverId],
         );
-        await pause(STEP_MS, alive);
+        await pause(STEP_MS, leading);
       }
     } finally {
       this.#leading = false;
       deposed.abort();
-      await work;
+      await unlessAborted(this.#work, AbortSignal.timeout(LET_GO_MS));
       log.info({ serverId }, 'no longer leading');
     }
   }
@@ -121,6 +125,15 @@ async function deposeSilentLeader(client: pg.Client, log: Logger): Promise<void>
     [LEADER_LOCK, DEPOSE_AFTER_SECONDS],
   );
   for (const row of rows) log.warn({ serverId: row.server_id }, 'the leader went silent and was deposed');
+}
+
+/** Resolves when the work has ended or the signal aborts. */
+function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    void work.finally(resolve);
+  });
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

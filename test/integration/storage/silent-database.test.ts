@@ -1,0 +1,112 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import type { DataSource } from 'typeorm';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { UnavailableError } from '../../../src/domain/errors.ts';
+import type { LocalService } from '../../../src/local/local-service.ts';
+import { startPostgres } from '../../../src/local/postgres.ts';
+import { openDatabase } from '../../../src/storage/database.ts';
+import { JobListener } from '../../../src/storage/job-listener.ts';
+import { createJobReader } from '../../../src/storage/job-reader.ts';
+import { createJobStore } from '../../../src/storage/job-store.ts';
+import { Leadership } from '../../../src/storage/leadership.ts';
+import { migrate } from '../../../src/storage/migrate.ts';
+import { eventually } from '../../support/edge.ts';
+import { aNewJob, DAY_MS, TENANT } from '../../support/storage.ts';
+
+const ORDER = { field: 'SUBMITTED_AT', direction: 'DESC' } as const;
+const log = pino({ level: 'silent' });
+let dataDirectory: string;
+let postgres: LocalService;
+let database: DataSource;
+
+beforeAll(async () => {
+  dataDirectory = await mkdtemp(join(tmpdir(), 'silent-database-'));
+  postgres = await startPostgres({ dataDirectory, durable: false, log });
+  await migrate(postgres.url, log);
+  database = await openDatabase({ url: postgres.url, poolSize: 3, log, statementTimeoutMs: 1500 });
+});
+afterAll(async () => {
+  await signalAll('SIGCONT');
+  await database.destroy();
+  await postgres.stop();
+  await rm(dataDirectory, { recursive: true, force: true });
+});
+
+/** The server and all its children, each of which is a session of its own. */
+async function signalAll(signal: NodeJS.Signals): Promise<void> {
+  process.kill(postgres.pid, signal);
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+    if (status.includes(`\nPPid:\t${postgres.pid}\n`)) process.kill(Number(pid), signal);
+  }
+}
+
+it('that stops answering is an error to ask again on, a lost leadership, and forgotten once it answers', async () => {
+  const store = createJobStore(database, { retentionMs: DAY_MS });
+  const reader = createJobReader(database);
+  const led: AbortSignal[] = [];
+  const leadership = new Leadership({
+    ...{ url: postgres.url, serverId: 'srv_1', log },
+    lead: (signal) =>
+      new Promise((resolve) => {
+        led.push(signal);
+        signal.addEventListener('abort', () => resolve());
+      }),
+  });
+  const listened: number[] = [];
+  const deaf: string[] = [];
+  const listener = new JobListener(
+    postgres.url,
+    {
+      ...{ onJobChanged: () => undefined, onJobsWaiting: () => undefined, onJobsTimed: () => undefined },
+      onListening: () => listened.push(Date.now()),
+    },
+    pino({ level: 'warn' }, { write: (line) => void deaf.push(line) }),
+  );
+  await listener.start();
+  leadership.start();
+  await eventually(
+    () => led.length,
+    (count) => count === 1,
+  );
+  await signalAll('SIGSTOP');
+
+  const calls = [store.insert(aNewJob()), reader.list(TENANT, { filter: {}, orderBy: ORDER, first: 1 })];
+  const inTransaction = store.transaction((jobs) => jobs.lock(['job_1']));
+  for (const call of [...calls, inTransaction]) await expect(call).rejects.toThrow(UnavailableError);
+  await eventually(
+    () => led[0]?.aborted,
+    (aborted) => aborted === true,
+  );
+  expect(leadership.isLeader).toBe(false);
+  await eventually(
+    () => deaf.length,
+    (count) => count > 0,
+    20_000,
+  );
+  await signalAll('SIGCONT');
+
+  const job = aNewJob();
+  await eventually(
+    () =>
+      store.insert(job).then(
+        () => true,
+        () => false,
+      ),
+    (stored) => stored,
+  );
+  expect((await reader.find(TENANT, [job.id])).has(job.id)).toBe(true);
+  await eventually(
+    () => led.length,
+    (count) => count === 2,
+  );
+  await eventually(
+    () => listened.length,
+    (count) => count === 2,
+  );
+  await leadership.stop();
+  await listener.close();
+});
