@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Application } from './app/application.ts';
 import type { ServerConfig } from './config/config.ts';
 import { UnavailableError } from './domain/errors.ts';
+import { createHostCheck, type HostConfig } from './http/allowed-hosts.ts';
 import { answerCrossOrigin } from './http/cross-origin.ts';
 import { createGraphQLServer } from './http/graphql-handler.ts';
 import { GraphQLWebSocket, WEBSOCKET_LIMITS, type WebSocketLimits } from './http/graphql-websocket.ts';
@@ -16,7 +17,7 @@ import type { Metrics } from './observability/metrics.ts';
 export interface HttpServerDeps
   extends Pick<RouteDeps, 'uploads' | 'links' | 'openExport' | 'health' | 'authenticate' | 'metrics'> {
   readonly app: Application;
-  readonly config: Pick<ServerConfig, 'HOST' | 'PORT' | 'PUBLIC_URL' | 'GRAPHIQL' | 'CORS_ORIGINS'>;
+  readonly config: Pick<ServerConfig, 'PORT' | 'GRAPHIQL'> & HostConfig;
   readonly log: Logger;
   readonly limits?: Partial<TransportLimits>;
 }
@@ -70,12 +71,13 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     authenticate: deps.authenticate,
   });
   deps.metrics?.measureWebSockets(() => webSocket.connections);
+  const isOurHost = createHostCheck(deps.config);
   const state: State = { isStopping: false, streams: new Set(), unused: new Set() };
   const onRequest = (req: IncomingMessage, res: ServerResponse) => {
     state.unused.delete(req.socket);
     if (state.isStopping) res.setHeader('connection', 'close');
     dropStalledReader(res, limits.stallMs);
-    serve(routes, deps, req, res, state.streams);
+    serve(routes, deps, isOurHost, req, res, state.streams);
     res.once('close', () => {
       // A connection kept alive would hold the stop up.
       if (state.isStopping) setImmediate(() => server.closeIdleConnections());
@@ -100,6 +102,10 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }
+    if (!isOurHost(req.headers.host)) {
+      socket.end('HTTP/1.1 421 Misdirected Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      return;
+    }
     webSocket.upgrade(req, socket, head);
   });
   return {
@@ -119,6 +125,7 @@ function urlOf(req: IncomingMessage): URL {
 function serve(
   routes: RouteDeps,
   { config, log, metrics }: HttpServerDeps,
+  isOurHost: (host: string | undefined) => boolean,
   req: IncomingMessage,
   res: ServerResponse,
   streams: Set<() => void>,
@@ -138,6 +145,11 @@ function serve(
   });
   const url = urlOf(req);
   if (metrics != null) countRequest(metrics, url.pathname, res);
+  // Probes call by whatever name they have.
+  if (!isOurHost(req.headers.host) && !url.pathname.startsWith('/health/')) {
+    sendError(req, res, unknownHost(req.headers.host), requestId);
+    return;
+  }
   if (answerCrossOrigin(req, res, config.CORS_ORIGINS)) return;
   withRequestId(requestId, () => route(routes, { url, req, res, signal: gone.signal })).catch(
     (error: unknown) => {
@@ -150,6 +162,11 @@ function serve(
       sendError(req, res, refusalOf(error), requestId);
     },
   );
+}
+
+function unknownHost(host: string | undefined): HttpError {
+  const message = `This service is not known as ${host}. Its operator can name it in ALLOWED_HOSTS.`;
+  return new HttpError(421, 'HOST_NOT_ALLOWED', message);
 }
 
 function refusalOf(error: unknown): HttpError {

@@ -41,6 +41,8 @@ const ServerEnvironment = SharedEnvironment.extend({
   /** Figures for Prometheus at `/metrics`. */
   METRICS: z.enum(['on', 'off']).default('on'),
   CORS_ORIGINS: List,
+  /** Names clients may call the service by, besides those that follow from the other variables. */
+  ALLOWED_HOSTS: List,
   MAX_AUDIO_BYTES: z.coerce
     .number()
     .int()

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 /**
  * Pages of other origins may call the API only when `CORS_ORIGINS` names them. Without cookies there is
  * nothing to steal but the network position: a service on loopback must not obey any page a user visits.
+ * An origin that is the host asked is our own, since hosts that are not ours were refused before.
  */
 export function isAllowedOrigin(req: IncomingMessage, allowed: readonly string[]): boolean {
   const { origin, host } = req.headers;

@@ -96,7 +96,7 @@ describe('the limits of an operation', () => {
   it('answers a request target that is no URL', async () => {
     const { hostname, port } = new URL(edge.url);
     const socket = connect(Number(port), hostname);
-    socket.end('GET //%zz[ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    socket.end('GET //%zz[ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
 
     expect(await text(socket)).toMatch(/^HTTP\/1\.1 404/);
   });

@@ -109,7 +109,7 @@ function openEventStream({ url }: Edge): Socket {
   socket.on('error', () => {});
   const body = JSON.stringify({ query: WATCH });
   socket.write(
-    `POST /graphql HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nContent-Type: application/json\r\n` +
+    `POST /graphql HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\nContent-Type: application/json\r\n` +
       `Content-Length: ${body.length}\r\n\r\n${body}`,
   );
   return socket;

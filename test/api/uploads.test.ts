@@ -193,7 +193,7 @@ describe('sending a file', () => {
     const { hostname, port, pathname, search } = new URL(url);
     const first = connect(Number(port), hostname);
     first.write(
-      `PUT ${pathname}${search} HTTP/1.1\r\nHost: x\r\nContent-Length: ${FILE.length}\r\n\r\nbegin`,
+      `PUT ${pathname}${search} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${FILE.length}\r\n\r\nbegin`,
     );
     await eventually(
       () => edge.uploadedFiles(),
