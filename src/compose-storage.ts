@@ -1,3 +1,4 @@
+import { deleteExpired } from './app/delete-expired.ts';
 import type { UploadDeps } from './app/upload-ports.ts';
 import { sweepExpiredUploads } from './app/uploads.ts';
 import type { NatsSession } from './background/nats-session.ts';
@@ -5,12 +6,12 @@ import { DAY_MS, environment } from './compose-environment.ts';
 import type { ServerConfig } from './config/config.ts';
 import type { Health } from './http/routes.ts';
 import type { Logger } from './observability/logger.ts';
-import { openDatabase } from './storage/database.ts';
-import { deleteOldKeys } from './storage/idempotency-keys.ts';
+import { answersWithin, openDatabase } from './storage/database.ts';
 import { createJobReader } from './storage/job-reader.ts';
 import { createJobSchedule } from './storage/job-schedule.ts';
 import { createJobStore } from './storage/job-store.ts';
 import { assertSchemaIsCurrent } from './storage/migrate.ts';
+import { deleteOldRecords } from './storage/old-records.ts';
 import { createModelStore, createQueueStore } from './storage/queue-store.ts';
 import { sharedSecret } from './storage/secrets.ts';
 import { createTenantStore } from './storage/tenant-store.ts';
@@ -18,8 +19,8 @@ import { createTenantStore } from './storage/tenant-store.ts';
 const POOL_SIZE = 10;
 const SCHEDULE_POOL_SIZE = 4;
 const STATEMENT_TIMEOUT_MS = 15_000;
-const EXPIRED_JOBS_A_SWEEP = 500;
-const OLD_KEYS_A_SWEEP = 5000;
+/** Who asks for the health does not wait long. */
+const HEALTH_TIMEOUT_MS = 2000;
 
 export type Storage = Awaited<ReturnType<typeof openStorage>>;
 
@@ -56,20 +57,19 @@ export async function openStorage(config: ServerConfig, log: Logger) {
 /** Removes what is past its time, a bounded amount each time. */
 export async function sweep({ database, store, schedule }: Storage, uploads: UploadDeps): Promise<void> {
   const now = environment.now();
-  await deleteOldKeys(database, now, OLD_KEYS_A_SWEEP);
-  const expired = await schedule.expired(now, EXPIRED_JOBS_A_SWEEP);
-  if (expired.length > 0) await store.transaction((jobs) => jobs.delete(expired));
+  await deleteOldRecords(database, now);
+  await deleteExpired({ store, schedule }, now);
   await sweepExpiredUploads(uploads);
 }
 
 /** Ready means that jobs are taken: that needs the database alone. */
 export async function checkHealth({ database }: Storage, session: NatsSession): Promise<Health> {
-  const databaseState = await database.query('SELECT 1').then(
-    () => 'ok',
-    () => 'unreachable',
-  );
+  const ready = await answersWithin(database, HEALTH_TIMEOUT_MS);
   return {
-    ready: databaseState === 'ok',
-    checks: { database: databaseState, broker: session.connected ? 'ok' : 'unreachable' },
+    ready,
+    checks: {
+      database: ready ? 'ok' : 'unreachable',
+      broker: session.connected ? 'ok' : 'unreachable',
+    },
   };
 }

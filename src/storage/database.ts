@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { DataSource } from 'typeorm';
 import { CreateTables1763769600000 } from '../../migrations/1763769600000-create-tables.ts';
@@ -52,6 +53,19 @@ export async function openDatabase(options: DatabaseOptions): Promise<DataSource
     },
   });
   return dataSource.initialize();
+}
+
+/** Whether the database answers at all, found out within this time. */
+export async function answersWithin(database: DataSource, limitMs: number): Promise<boolean> {
+  const timeout = new AbortController();
+  const answer = database.query('SELECT 1').then(
+    () => true,
+    () => false,
+  );
+  const silence = delay(limitMs, false, { signal: timeout.signal }).catch(() => false);
+  const answers = await Promise.race([answer, silence]);
+  timeout.abort();
+  return answers;
 }
 
 /** Class 08 and the shutdown codes of class 57, and what node-postgres raises when nobody answers. */

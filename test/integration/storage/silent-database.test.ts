@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { UnavailableError } from '../../../src/domain/errors.ts';
 import type { LocalService } from '../../../src/local/local-service.ts';
 import { startPostgres } from '../../../src/local/postgres.ts';
-import { openDatabase } from '../../../src/storage/database.ts';
+import { answersWithin, openDatabase } from '../../../src/storage/database.ts';
 import { JobListener } from '../../../src/storage/job-listener.ts';
 import { createJobReader } from '../../../src/storage/job-reader.ts';
 import { createJobStore } from '../../../src/storage/job-store.ts';
@@ -72,7 +72,10 @@ it('that stops answering is an error to ask again on, a lost leadership, and for
     () => led.length,
     (count) => count === 1,
   );
+  expect(await answersWithin(database, 5000)).toBe(true);
   await signalAll('SIGSTOP');
+  // Less than its calls take to fail.
+  expect(await answersWithin(database, 50)).toBe(false);
 
   const calls = [store.insert(aNewJob()), reader.list(TENANT, { filter: {}, orderBy: ORDER, first: 1 })];
   const inTransaction = store.transaction((jobs) => jobs.lock(['job_1']));
