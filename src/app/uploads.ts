@@ -119,24 +119,45 @@ export async function receiveUpload(
     const { sha256 } = await deps.store.receive(id, body.open(), expected);
     const at = deps.now();
     // A job must be submitted within the same time again.
-    await deps.repository.finish(id, { sha256, at, expiresAt: new Date(at.getTime() + deps.ttlMs) });
+    await finish(deps, id, { sha256, at, expiresAt: new Date(at.getTime() + deps.ttlMs) });
     return { id, sizeBytes: upload.sizeBytes, sha256 };
   } catch (error) {
-    await deps.repository.abandon(id);
+    // It is another's now, whose turn this must not end.
+    if (!(error instanceof UploadError && error.code === 'UPLOAD_IN_PROGRESS')) {
+      await deps.repository.abandon(id);
+    }
     throw error;
   } finally {
     clearInterval(touching);
   }
 }
 
+/** Whose file it is was decided by the row, which may have heard us though its answer was lost. */
+async function finish(
+  deps: UploadDeps,
+  id: string,
+  stored: Parameters<UploadDeps['repository']['finish']>[1],
+): Promise<void> {
+  try {
+    await deps.repository.finish(id, stored);
+  } catch (error) {
+    const current = await deps.repository.find(id);
+    if (current?.status !== 'STORED') throw error;
+    if (current.storedSha256 !== stored.sha256) throw alreadyUsed(id);
+  }
+}
+
+export type StoredUpload = UploadRecord & { readonly storedSha256: string };
+
 /** @throws UploadError UPLOAD_NOT_FOUND, UPLOAD_NOT_STORED */
-export async function findStoredUpload(deps: UploadDeps, id: string): Promise<UploadRecord> {
+export async function findStoredUpload(deps: UploadDeps, id: string): Promise<StoredUpload> {
   const upload = await deps.repository.find(id);
   if (upload === null) throw new UploadError('UPLOAD_NOT_FOUND', `There is no upload ${id}.`);
-  if (upload.status !== 'STORED') {
+  const { storedSha256 } = upload;
+  if (upload.status !== 'STORED' || storedSha256 === null) {
     throw new UploadError('UPLOAD_NOT_STORED', `Upload ${id} has not received its file yet.`);
   }
-  return upload;
+  return { ...upload, storedSha256 };
 }
 
 /** Deletes what expired, row first, so that no job can claim a file that is about to go. */
@@ -158,12 +179,16 @@ async function begin(deps: UploadDeps, upload: UploadRecord): Promise<void> {
   if (hasBegun) return;
   const current = await deps.repository.find(upload.id);
   if (current?.status === 'STORED') {
-    throw new UploadError(
-      'UPLOAD_ALREADY_USED',
-      `Upload ${upload.id} has its file already; create another upload for another file.`,
-    );
+    throw alreadyUsed(upload.id);
   }
   throw new UploadError('UPLOAD_IN_PROGRESS', `Upload ${upload.id} is being sent by another request.`);
+}
+
+function alreadyUsed(id: string): UploadError {
+  return new UploadError(
+    'UPLOAD_ALREADY_USED',
+    `Upload ${id} has its file already; create another upload for another file.`,
+  );
 }
 
 function refuseWrongLength(upload: UploadRecord, contentLength: number | null, maxBytes: number): void {

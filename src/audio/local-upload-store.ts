@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
-import type { Stats } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { type FileHandle, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { type ExpectedFile, UploadError, type UploadStore } from '../app/upload-ports.ts';
 import { sizeMismatch } from '../app/uploads.ts';
@@ -8,8 +7,13 @@ import { isIdOf } from '../domain/ids.ts';
 
 /** Left free for Postgres and NATS, which share the disk on one machine. */
 const RESERVED_BYTES = 64 * 1024 * 1024;
+const UNFINISHED = '.partial';
 
-/** Uploads as files of one folder: `<id>` when complete, `<id>.partial` while one is being written. */
+/**
+ * Uploads as files: a folder for each, in which a complete one is named by its SHA-256 and one being written has a
+ * name of its own. So two senders of one upload, the first of which was taken for gone, never write into each
+ * other's file, and the row decides whose counts.
+ */
 export class LocalUploadStore implements UploadStore {
   readonly #folder: string;
 
@@ -22,34 +26,44 @@ export class LocalUploadStore implements UploadStore {
     body: AsyncIterable<Uint8Array>,
     expected: ExpectedFile,
   ): Promise<{ readonly sha256: string }> {
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    const folder = this.#folderOf(id);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     await this.#refuseWhenFull(expected.sizeBytes);
-    const partial = `${this.pathOf(id)}.partial`;
-    const file = await open(partial, 'w', 0o600);
+    await removeUnfinished(folder);
+    const partial = path.join(folder, `${randomUUID()}${UNFINISHED}`);
+    const file = await open(partial, 'wx', 0o600);
+    let sha256: string;
     try {
-      const sha256 = await writeChecked(file, body, expected);
+      sha256 = await writeChecked(file, body, expected);
       await file.sync();
       await file.close();
-      await rename(partial, this.pathOf(id));
-      await syncFolder(this.#folder);
-      return { sha256 };
+      await rename(partial, path.join(folder, sha256));
     } catch (error) {
       await file.close();
-      await rm(partial, { force: true });
-      throw asUploadError(error, expected.signal);
+      throw (await removeOwn(partial)) ? asUploadError(error, expected.signal) : takenOver(error);
     }
+    await syncFolder(folder);
+    await syncFolder(this.#folder);
+    return { sha256 };
   }
 
   async remove(id: string): Promise<void> {
-    await rm(this.pathOf(id), { force: true });
-    await rm(`${this.pathOf(id)}.partial`, { force: true });
+    await rm(this.#folderOf(id), { recursive: true, force: true });
   }
 
-  stat(id: string): Promise<Stats> {
-    return stat(this.pathOf(id));
+  /** @throws UploadError UPLOAD_NOT_FOUND when this machine does not have the file. */
+  async open(id: string, sha256: string): Promise<FileHandle> {
+    try {
+      return await open(path.join(this.#folderOf(id), sha256), 'r');
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+      throw new UploadError('UPLOAD_NOT_FOUND', `The file of upload ${id} is not on this server.`, {
+        cause: error,
+      });
+    }
   }
 
-  pathOf(id: string): string {
+  #folderOf(id: string): string {
     // Ids come from URLs; nothing else may become a path.
     if (!isIdOf('Upload', id)) throw new UploadError('UPLOAD_NOT_FOUND', 'That is no id of an upload.');
     return path.join(this.#folder, id);
@@ -60,6 +74,33 @@ export class LocalUploadStore implements UploadStore {
     if (bavail * bsize >= sizeBytes + RESERVED_BYTES) return;
     throw new UploadError('STORAGE_FULL', 'The server has no room for this file now.');
   }
+}
+
+/** What a sender that is gone, or was taken for gone, has left: it cannot publish it any more. */
+async function removeUnfinished(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name.endsWith(UNFINISHED)) await rm(path.join(folder, name), { force: true });
+  }
+}
+
+/** @returns false when it is gone, because another sender has taken over. */
+async function removeOwn(partial: string): Promise<boolean> {
+  try {
+    await rm(partial);
+    return true;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw error;
+  }
+}
+
+function takenOver(cause: unknown): UploadError {
+  const message = 'Another request has taken over sending this upload.';
+  return new UploadError('UPLOAD_IN_PROGRESS', message, { cause });
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 /** One chunk at a time: the next is read when this one is on its way to disk. */

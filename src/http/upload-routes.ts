@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import contentDisposition from 'content-disposition';
@@ -74,13 +73,13 @@ export async function getUploadContent(
   res: ServerResponse,
 ): Promise<void> {
   requireSignature(links.check(req.method ?? 'GET', url));
-  const upload = await findStoredUpload(uploads, id).catch((error: unknown) => {
-    throw asHttpError(error);
-  });
+  const upload = await findStoredUpload(uploads, id).catch(refuse);
   const etag = `"${upload.storedSha256}"`;
   const isWholeWanted = req.headers['if-range'] !== undefined && req.headers['if-range'] !== etag;
   const range = isWholeWanted ? null : parseRange(req.headers.range, upload.sizeBytes);
   const { start, end } = range ?? { start: 0, end: upload.sizeBytes - 1 };
+  // Opened before anything is promised, so that a file that is not here is a clear 404.
+  const file = await uploads.store.open(id, upload.storedSha256).catch(refuse);
   res.writeHead(range === null ? 200 : 206, {
     'content-type': upload.contentType,
     'content-length': end - start + 1,
@@ -91,15 +90,20 @@ export async function getUploadContent(
     ...(range === null ? {} : { 'content-range': `bytes ${start}-${end}/${upload.sizeBytes}` }),
   });
   if (req.method === 'HEAD') {
+    await file.close();
     res.end();
     return;
   }
-  await pipeline(createReadStream(uploads.store.pathOf(id), { start, end }), res);
+  await pipeline(file.createReadStream({ start, end }), res);
 }
 
 function contentLengthOf(req: IncomingMessage): number | null {
   const header = req.headers['content-length'];
   return header === undefined ? null : Number(header);
+}
+
+function refuse(error: unknown): never {
+  throw asHttpError(error);
 }
 
 function asHttpError(error: unknown): unknown {

@@ -33,7 +33,7 @@ export interface Edge {
   readonly uploads: UploadDeps & { readonly store: LocalUploadStore };
   /** What was logged, as pino writes it. */
   readonly logs: Record<string, unknown>[];
-  /** Names in the folder of uploads. */
+  /** Names of the files of uploads: complete ones by their SHA-256. */
   uploadedFiles(): Promise<readonly string[]>;
   close(graceMs?: number): Promise<void>;
 }
@@ -90,7 +90,10 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
     links,
     uploads,
     logs,
-    uploadedFiles: () => readdir(folder),
+    uploadedFiles: async () =>
+      (await readdir(folder, { recursive: true, withFileTypes: true }))
+        .filter((entry) => entry.isFile())
+        .map(({ name }) => name),
     close: async (graceMs = 2000) => {
       await server.close(graceMs);
       await rm(folder, { recursive: true, force: true });

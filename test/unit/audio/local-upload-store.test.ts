@@ -23,8 +23,11 @@ describe('the local upload store', () => {
 
   it.each(['../secret', 'upl_../x', 'job_0190a1b2c3d47e8f9a0b1c2d3e4f5a6b', ''])(
     'makes no path of %s',
-    (id) => {
-      expect(() => new LocalUploadStore('/srv/uploads').pathOf(id)).toThrow(/no id of an upload/);
+    async (id) => {
+      const store = new LocalUploadStore('/srv/uploads');
+
+      await expect(store.remove(id)).rejects.toThrow(/no id of an upload/);
+      await expect(store.open(id, 'ab'.repeat(32))).rejects.toThrow(/no id of an upload/);
     },
   );
 });

@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createUpload, receiveUpload, sweepExpiredUploads } from '../../src/app/uploads.ts';
+import { ANONYMOUS } from '../../src/auth/authenticate.ts';
+import { type Edge, startEdge } from '../support/edge.ts';
+
+const [FIRST, SECOND] = [Buffer.from('first'), Buffer.from('other')];
+const sha256Of = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+
+let edge: Edge;
+let clockMs: number;
+let id: string;
+beforeEach(async () => {
+  clockMs = Date.now();
+  edge = await startEdge({ uploads: { now: () => new Date(clockMs), ttlMs: 600_000 } });
+  const input = { filename: 'talk.mp3', contentType: 'audio/mpeg', sizeBytes: FIRST.length };
+  id = (await createUpload(edge.uploads, ANONYMOUS, input)).id;
+});
+afterEach(() => edge.close());
+
+function latch() {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+/** A sender that goes on when it is let; `written` resolves when its first byte was taken. */
+function aSender(bytes: Uint8Array) {
+  const goOn = latch();
+  const written = latch();
+  async function* body() {
+    yield bytes.subarray(0, 1);
+    written.open();
+    await goOn.opened;
+    yield bytes.subarray(1);
+  }
+  const { signal } = new AbortController();
+  const outcome = receiveUpload(edge.uploads, id, { contentLength: null, signal, open: body });
+  return { outcome, written: written.opened, goOn: goOn.open };
+}
+
+async function content(): Promise<Response> {
+  return fetch(edge.links.signedContentUrl(id, 60_000));
+}
+
+it('keeps only the file of the sender that took over from one that was silent for long', async () => {
+  const silent = aSender(FIRST);
+  await silent.written;
+  clockMs += 121_000;
+  const next = aSender(SECOND);
+  await next.written;
+  silent.goOn();
+  await expect(silent.outcome).rejects.toMatchObject({ code: 'UPLOAD_IN_PROGRESS' });
+  next.goOn();
+
+  expect(await next.outcome).toMatchObject({ sha256: sha256Of(SECOND) });
+  expect(await (await content()).text()).toBe('other');
+  expect(await edge.uploadedFiles()).toEqual([sha256Of(SECOND)]);
+});
+
+it('keeps the file that the row has when an earlier sender finished after all', async () => {
+  const { repository } = edge.uploads;
+  const finish = repository.finish.bind(repository);
+  const late = aSender(SECOND);
+  await late.written;
+  const stored = { sha256: sha256Of(FIRST), at: new Date(clockMs), expiresAt: new Date(clockMs + 600_000) };
+  repository.finish = async () => {
+    await finish(id, stored);
+    throw new Error('It was finished already.');
+  };
+  late.goOn();
+
+  await expect(late.outcome).rejects.toMatchObject({ code: 'UPLOAD_ALREADY_USED' });
+  expect((await repository.find(id))?.storedSha256).toBe(sha256Of(FIRST));
+});
+
+it('says clearly that a file is not on this server', async () => {
+  const sender = aSender(FIRST);
+  sender.goOn();
+  await sender.outcome;
+  await edge.uploads.store.remove(id);
+  const response = await content();
+
+  expect(response.status).toBe(404);
+  expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'UPLOAD_NOT_FOUND' } }] });
+});
+
+it('sweeps what a sender left that was never heard of again', async () => {
+  const lost = aSender(FIRST);
+  await lost.written;
+  clockMs += 601_000;
+  await sweepExpiredUploads(edge.uploads);
+
+  expect(await edge.uploadedFiles()).toEqual([]);
+  lost.goOn();
+  await expect(lost.outcome).rejects.toMatchObject({ code: 'UPLOAD_IN_PROGRESS' });
+});
