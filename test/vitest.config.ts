@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { TallyReporter } from './support/tally-reporter.ts';
 
 const QUICK = ['test/unit/**/*.test.ts', 'test/architecture.test.ts'];
 
@@ -9,6 +10,7 @@ export default defineConfig({
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
     pool: 'forks',
+    reporters: ['default', new TallyReporter()],
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
