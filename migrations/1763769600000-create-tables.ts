@@ -113,22 +113,26 @@ const STATEMENTS = [
   `CREATE UNIQUE INDEX jobs_external_id ON jobs (tenant_id, external_id) WHERE external_id IS NOT NULL`,
   `CREATE INDEX jobs_by_submission ON jobs (tenant_id, submitted_at DESC, id DESC)`,
   `CREATE INDEX jobs_by_status ON jobs (tenant_id, status, submitted_at DESC, id DESC)`,
-  `CREATE INDEX jobs_by_start ON jobs (tenant_id, started_at DESC, id DESC)`,
-  `CREATE INDEX jobs_by_finish ON jobs (tenant_id, finished_at DESC, id DESC)`,
-  `CREATE INDEX jobs_by_duration ON jobs (tenant_id, audio_duration_ms DESC, id DESC)`,
+  // Read forward and backward, values and nulls apart, they serve both directions with nulls last.
+  `CREATE INDEX jobs_by_start ON jobs (tenant_id, started_at DESC NULLS LAST, id DESC)`,
+  `CREATE INDEX jobs_by_finish ON jobs (tenant_id, finished_at DESC NULLS LAST, id DESC)`,
+  `CREATE INDEX jobs_by_duration ON jobs (tenant_id, audio_duration_ms DESC NULLS LAST, id DESC)`,
   `CREATE INDEX jobs_by_tag ON jobs USING gin (tags)`,
   `CREATE INDEX jobs_by_filename ON jobs (tenant_id, lower(audio_filename) text_pattern_ops)`,
   // Admission walks this one: per queue and priority, the oldest waiting job of each tenant.
   `CREATE INDEX jobs_waiting ON jobs (queue, priority DESC, tenant_id, queued_at, id)
     WHERE status = 'QUEUED' AND admitted_at IS NULL`,
   `CREATE INDEX jobs_admitted ON jobs (queue, tenant_id, status) WHERE admitted_at IS NOT NULL`,
-  `CREATE INDEX jobs_due ON jobs (next_attempt_at) WHERE status = 'RETRYING'`,
-  `CREATE INDEX jobs_scheduled ON jobs (scheduled_for) WHERE status = 'SCHEDULED'`,
-  `CREATE INDEX jobs_deadline ON jobs (deadline)
-    WHERE deadline IS NOT NULL AND status IN ('SCHEDULED','QUEUED','PROCESSING','RETRYING')`,
-  `CREATE INDEX jobs_cancel_pending ON jobs (cancel_requested_at)
+  // These two and the dead ones name the queue, so that counting them needs no rows.
+  `CREATE INDEX jobs_due ON jobs (next_attempt_at) INCLUDE (queue) WHERE status = 'RETRYING'`,
+  `CREATE INDEX jobs_scheduled ON jobs (scheduled_for) INCLUDE (queue) WHERE status = 'SCHEDULED'`,
+  // A run keeps to its deadline itself.
+  `CREATE INDEX jobs_deadline ON jobs (deadline, id)
+    WHERE deadline IS NOT NULL AND status IN ('SCHEDULED','QUEUED','RETRYING')`,
+  `CREATE INDEX jobs_cancel_pending ON jobs (id)
     WHERE cancel_requested_at IS NOT NULL AND status IN ('QUEUED','PROCESSING')`,
-  `CREATE INDEX jobs_dead ON jobs (tenant_id, dead_lettered_at DESC, id DESC) WHERE dead_lettered_at IS NOT NULL`,
+  `CREATE INDEX jobs_dead ON jobs (tenant_id, finished_at DESC NULLS LAST, id DESC) INCLUDE (queue)
+    WHERE dead_lettered_at IS NOT NULL`,
   `CREATE INDEX jobs_expiring ON jobs (expires_at) WHERE expires_at IS NOT NULL`,
   `CREATE INDEX jobs_by_upload ON jobs (upload_id) WHERE upload_id IS NOT NULL`,
 

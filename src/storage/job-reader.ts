@@ -169,7 +169,7 @@ async function queuePositions(
        -- The measured time between starts of the queue's last jobs.
        LEFT JOIN LATERAL (SELECT extract(epoch FROM max(started_at) - min(started_at)) * 1000 / nullif(count(*) - 1, 0) AS ms
          FROM (SELECT started_at FROM jobs s WHERE s.queue = j.queue AND s.tenant_id = j.tenant_id AND s.started_at > now() - interval '1 hour'
-           ORDER BY started_at DESC LIMIT 50) AS recent) AS pace ON true
+           ORDER BY started_at DESC NULLS LAST LIMIT 50) AS recent) AS pace ON true
       WHERE j.id = ANY($1) AND j.status = 'QUEUED'`,
     [jobIds],
   );
