@@ -81,7 +81,7 @@ export async function pressCancel(ports: CancelJobPorts, jobId: string): Promise
       return 'CANCELED';
     }
   }
-  await ports.broker.requestCancel(jobId, requestedAt, null);
+  await ports.broker.requestCancel(jobId, requestedAt, stored.cancelReason);
   return 'REQUESTED';
 }
 

@@ -107,6 +107,7 @@ export interface StoredJob {
   readonly queue: QueueName;
   readonly orderSequence: number | null;
   readonly uploadId: string | null;
+  readonly cancelReason: string | null;
 }
 
 /** An order to be published: what admission chose, with all that the order needs. */
@@ -218,8 +219,10 @@ export interface JobSchedule {
   admitted(afterId: string, limit: number): Promise<readonly string[]>;
   /** Raises `run` of an admitted job and returns its new order. */
   readmit(id: string): Promise<AdmittedJob | null>;
-  cancelsPending(limit: number): Promise<readonly string[]>;
-  pastDeadline(now: Date, limit: number): Promise<readonly string[]>;
+  /** Ids of jobs in the broker that are asked to stop, in order, after `afterId`. */
+  cancelsPending(afterId: string, limit: number): Promise<readonly string[]>;
+  /** Ids of jobs that wait although their deadline is over, in order, after `afterId`. */
+  pastDeadline(now: Date, afterId: string, limit: number): Promise<readonly string[]>;
   expired(now: Date, limit: number): Promise<readonly string[]>;
   offset(): Promise<ProjectorOffset | null>;
 }

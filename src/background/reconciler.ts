@@ -38,6 +38,17 @@ export interface ReconcilerOptions {
   readonly log: Logger;
 }
 
+/** Takes ids batch by batch and then from the first again, so that those which stay do not hide the others. */
+class Rounds {
+  #afterId = '';
+
+  async next(read: (afterId: string) => Promise<readonly string[]>): Promise<readonly string[]> {
+    const ids = await read(this.#afterId);
+    this.#afterId = ids.length < BATCH_SIZE ? '' : (ids.at(-1) ?? '');
+    return ids;
+  }
+}
+
 /**
  * Mends what crashes left behind: orders that are missing, runs that are silent, cancels and deadlines that the
  * broker has not heard. It may be trigger-happy, as the fence makes an extra order harmless.
@@ -47,6 +58,8 @@ export class Reconciler {
   readonly #cancelPorts: CancelJobPorts;
   readonly #press: Loop;
   readonly #mend: Loop;
+  readonly #late = new Rounds();
+  readonly #unwanted = new Rounds();
   /** Since when this process has been listening without a break. */
   #listeningSince: Date;
   #lastPressAt: Date;
@@ -99,12 +112,14 @@ export class Reconciler {
     // After a pause of this process (a stopped machine, a debugger) silence proves nothing.
     if (now.getTime() - this.#lastPressAt.getTime() > 5 * PRESS_INTERVAL_MS) this.#listeningSince = now;
     this.#lastPressAt = now;
-    for (const id of await schedule.pastDeadline(now, BATCH_SIZE)) await this.#expire(id, now);
+    const late = await this.#late.next((afterId) => schedule.pastDeadline(now, afterId, BATCH_SIZE));
+    for (const id of late) await this.#expire(id, now);
     if (!brokerReady()) {
       this.#listeningSince = now;
       return;
     }
-    for (const id of await schedule.cancelsPending(BATCH_SIZE)) await pressCancel(this.#cancelPorts, id);
+    const unwanted = await this.#unwanted.next((afterId) => schedule.cancelsPending(afterId, BATCH_SIZE));
+    for (const id of unwanted) await pressCancel(this.#cancelPorts, id);
     await this.#giveUpLostRuns(now);
   }
 

@@ -83,6 +83,7 @@ export function toStoredJob(row: JobRow): StoredJob {
     queue: row.queue,
     orderSequence: row.orderSequence,
     uploadId: row.uploadId,
+    cancelReason: row.cancelReason,
   };
 }
 

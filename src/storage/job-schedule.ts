@@ -146,20 +146,20 @@ export function createJobSchedule(database: DataSource): JobSchedule {
       return row === null ? null : toAdmittedJob(row);
     },
 
-    cancelsPending: (limit) =>
+    cancelsPending: (afterId, limit) =>
       ids(
         database,
-        `SELECT id FROM jobs WHERE cancel_requested_at IS NOT NULL AND status IN ('QUEUED', 'PROCESSING')
-          ORDER BY cancel_requested_at LIMIT $1`,
-        [limit],
+        `SELECT id FROM jobs WHERE cancel_requested_at IS NOT NULL AND status IN ('QUEUED', 'PROCESSING') AND id > $1
+          ORDER BY id LIMIT $2`,
+        [afterId, limit],
       ),
 
-    pastDeadline: (now, limit) =>
+    pastDeadline: (now, afterId, limit) =>
       ids(
         database,
-        `SELECT id FROM jobs WHERE deadline IS NOT NULL AND status IN ('SCHEDULED', 'QUEUED', 'PROCESSING', 'RETRYING')
-            AND deadline <= $1 ORDER BY deadline LIMIT $2`,
-        [now, limit],
+        `SELECT id FROM jobs WHERE deadline IS NOT NULL AND status IN ('SCHEDULED', 'QUEUED', 'RETRYING')
+            AND deadline <= $1 AND id > $2 ORDER BY id LIMIT $3`,
+        [now, afterId, limit],
       ),
 
     expired: (now, limit) =>

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { AdmittedJob, Broker } from '../../../src/app/ports.ts';
 import { Reconciler } from '../../../src/background/reconciler.ts';
 import { createJobSchedule } from '../../../src/storage/job-schedule.ts';
@@ -12,6 +12,20 @@ beforeAll(async () => {
   storage = await openTestStorage();
 });
 afterAll(() => storage.close());
+afterEach(() => storage.database.query('DELETE FROM jobs'));
+
+function aReconciler(broker: Broker): Reconciler {
+  return new Reconciler({
+    ...{ store: storage.store, schedule: createJobSchedule(storage.database), broker },
+    environment: { now: () => new Date(), random: () => 0, uuid: () => '' },
+    brokerReady: () => true,
+    retry: { baseDelayMs: 1, maxDelayMs: 1, maxLostAttempts: 3 },
+    times: { intervalMs: 1000, silentMs: 1000, lostMs: 60_000 },
+    lastHeardAt: () => null,
+    findOrphans: async () => [],
+    log: pino({ level: 'silent' }),
+  });
+}
 
 it('finds the one order that is gone behind a thousand that wait', async () => {
   await storage.database.query(
@@ -28,16 +42,7 @@ it('finds the one order that is gone behind a thousand that wait', async () => {
     attemptToOrder: async (_id: string, rows: { readonly nextAttempt: number }) => rows.nextAttempt,
     publishOrder: async (job: AdmittedJob) => ({ sequence: LOST_ORDER + published.push(job) }),
   } as unknown as Broker;
-  const reconciler = new Reconciler({
-    ...{ store: storage.store, schedule: createJobSchedule(storage.database), broker },
-    environment: { now: () => new Date(), random: () => 0, uuid: () => '' },
-    brokerReady: () => true,
-    retry: { baseDelayMs: 1, maxDelayMs: 1, maxLostAttempts: 3 },
-    times: { intervalMs: 1000, silentMs: 1000, lostMs: 60_000 },
-    lastHeardAt: () => null,
-    findOrphans: async () => [],
-    log: pino({ level: 'silent' }),
-  });
+  const reconciler = aReconciler(broker);
   const stop = new AbortController();
   const running = reconciler.run(stop.signal);
 
@@ -49,4 +54,40 @@ it('finds the one order that is gone behind a thousand that wait', async () => {
   await running;
 
   expect(published.map(({ id }) => id)).toEqual([`job_${'1001'.padStart(32, '0')}`]);
+});
+
+it('ends a waiting job that is late behind a hundred that workers have taken', async () => {
+  const deadline = new Date(Date.now() - 1000);
+  for (let n = 0; n < 100; n += 1) await storage.insert({ deadline });
+  await storage.database.query('UPDATE jobs SET admitted_at = now()');
+  const late = await storage.insert({ deadline });
+  const stop = new AbortController();
+  const broker = { endRun: async () => ({ ended: false }) } as unknown as Broker;
+  const running = aReconciler(broker).run(stop.signal);
+
+  const status = () => storage.database.query('SELECT status FROM jobs WHERE id = $1', [late]);
+  await eventually(status, ([job]) => job.status === 'FAILED');
+  stop.abort();
+  await running;
+});
+
+it('presses a cancel, with its reason, behind a hundred that workers are slow to follow', async () => {
+  for (let n = 0; n < 101; n += 1) await storage.insert();
+  await storage.database.query(
+    `UPDATE jobs SET status = 'PROCESSING', attempt = 1, instance = 'i', admitted_at = now(),
+       cancel_requested_at = now(), cancel_reason = 'wrong file'`,
+  );
+  const pressed = new Map<string, string | null>();
+  const requestCancel = async (jobId: string, _at: Date, reason: string | null) =>
+    void pressed.set(jobId, reason);
+  const stop = new AbortController();
+  const running = aReconciler({ requestCancel } as unknown as Broker).run(stop.signal);
+
+  await eventually(
+    () => pressed.size,
+    (size) => size === 101,
+  );
+  expect([...new Set(pressed.values())]).toEqual(['wrong file']);
+  stop.abort();
+  await running;
 });
