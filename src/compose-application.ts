@@ -4,12 +4,17 @@ import { createApplication } from './app/create-application.ts';
 import type { Broker } from './app/ports.ts';
 import { claimUpload, createUpload, findUpload } from './app/uploads.ts';
 import { urlProblem } from './audio/url-guard.ts';
+import { atMost } from './background/at-most.ts';
 import type { LeaderWork } from './background/leader-work.ts';
 import { withLiveProgress } from './background/live-progress.ts';
 import { watchJob, watchSegments } from './background/watch-job.ts';
 import { followQueue, retryPolicy } from './compose-background.ts';
 import { DAY_MS, environment } from './compose-environment.ts';
 import type { Parts } from './compose-parts.ts';
+
+/** Each holds a page of segments, and the database's time is for other work too. */
+const MAX_EXPORTS = 4;
+const MAX_WAITING_EXPORTS = 1000;
 
 export function composeApplication(parts: Parts, broker: Broker, leader: LeaderWork): Application {
   const { config, log, storage, edge, live } = parts;
@@ -32,6 +37,7 @@ export function composeApplication(parts: Parts, broker: Broker, leader: LeaderW
       const hash = createHash('sha256');
       return { update: (text) => void hash.update(text), hex: () => hash.digest('hex') };
     },
+    limited: atMost(MAX_EXPORTS, MAX_WAITING_EXPORTS),
     exportUrl: (jobId, request, expiresAt) => links.signedExportUrl(jobId, request, expiresAt),
     uploads: {
       createUpload: (by, input) => createUpload(uploads, by, input),

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Application } from './app/application.ts';
+import { atMost } from './background/at-most.ts';
 import type { ServerConfig } from './config/config.ts';
 import { UnavailableError } from './domain/errors.ts';
 import { createHostCheck, type HostConfig } from './http/allowed-hosts.ts';
@@ -30,6 +31,8 @@ export interface TransportLimits {
   readonly idleMs: number;
   /** A response nobody reads for this long is dropped. */
   readonly stallMs: number;
+  /** Transcripts being downloaded at once; more are told to come back. */
+  readonly maxExports: number;
 }
 
 export interface HttpServer {
@@ -52,7 +55,7 @@ interface State {
 
 const HEADERS_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 5_000;
-const DEFAULTS = { idleMs: 60_000, stallMs: 30_000, executionTimeoutMs: 10_000 };
+const DEFAULTS = { idleMs: 60_000, stallMs: 30_000, executionTimeoutMs: 10_000, maxExports: 100 };
 
 /** The one port of the service: API, subscriptions, uploads, exports, GraphiQL, health. */
 export function createHttpServer(deps: HttpServerDeps): HttpServer {
@@ -62,7 +65,11 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     webSocket: { ...WEBSOCKET_LIMITS, ...deps.limits?.webSocket },
   };
   const graphql = createGraphQLServer(deps.app, deps.log, limits.executionTimeoutMs);
-  const routes: RouteDeps = { ...deps, graphql, hasGraphiql: deps.config.GRAPHIQL === 'on' };
+  const routes: RouteDeps = {
+    ...{ ...deps, graphql },
+    hasGraphiql: deps.config.GRAPHIQL === 'on',
+    limitExports: atMost(limits.maxExports, 0),
+  };
   const webSocket = new GraphQLWebSocket({
     graphql,
     log: deps.log,

@@ -1,6 +1,6 @@
 import { ValidationError } from '../domain/errors.ts';
 import type { Segment } from '../domain/transcript.ts';
-import { contentTypeOf, fileExtensionOf, formatTranscript } from '../domain/transcript-formats.ts';
+import { contentTypeOf, fileExtensionOf, transcriptWriter } from '../domain/transcript-formats.ts';
 import type { ExportRequest, ExportView, JobView, Principal } from './application.ts';
 import type { JobReader } from './ports.ts';
 
@@ -15,6 +15,11 @@ export interface ExportPorts {
   readonly exportUrl: (jobId: string, request: ExportRequest, expiresAt: Date) => string;
   /** A SHA-256 that is fed piece by piece. */
   readonly startHash: () => { update(text: string): void; hex(): string };
+  /**
+   * Runs few exports at once and lets the others wait.
+   * @throws UnavailableError when too many wait.
+   */
+  readonly limited: <Result>(work: () => Promise<Result>) => Promise<Result>;
 }
 
 /** The whole transcript in a file format; null while there is no segment or no such job. */
@@ -26,14 +31,21 @@ export async function exportTranscript(
 ): Promise<ExportView | null> {
   checkOptions(request);
   const job = (await ports.reader.find(by.tenantId, [jobId])).get(jobId);
-  if (job === undefined) return null;
+  return job === undefined ? null : ports.limited(() => describeExport(ports, job, request));
+}
+
+async function describeExport(
+  ports: ExportPorts,
+  job: JobView,
+  request: ExportRequest,
+): Promise<ExportView | null> {
   const pieces = await openExport(ports, job, request);
   if (pieces === null) return null;
   const hash = ports.startHash();
   const encoder = new TextEncoder();
   const inline: string[] = [];
   let sizeBytes = 0;
-  for (const piece of pieces) {
+  for await (const piece of pieces) {
     hash.update(piece);
     sizeBytes += encoder.encode(piece).byteLength;
     if (sizeBytes <= MAX_INLINE_BYTES) inline.push(piece);
@@ -43,32 +55,43 @@ export async function exportTranscript(
     format: request.format,
     contentType: contentTypeOf(request.format),
     content: sizeBytes <= MAX_INLINE_BYTES ? inline.join('') : null,
-    url: ports.exportUrl(jobId, request, expiresAt),
+    url: ports.exportUrl(job.id, request, expiresAt),
     sizeBytes,
     sha256: hash.hex(),
     expiresAt,
   };
 }
 
-/** The document in pieces; the segments of ten hours are a few megabytes, so they are read first. */
+/** The document, a page of segments at a time, read as it is taken. */
 export async function openExport(
   ports: Pick<ExportPorts, 'reader'>,
   job: JobView,
   request: ExportRequest,
-): Promise<Generator<string> | null> {
-  const segments: Segment[] = [];
-  for (;;) {
-    const page = await ports.reader.segments(job.id, segments.length, PAGE_SIZE);
-    segments.push(...page);
-    if (page.length < PAGE_SIZE) break;
-  }
-  if (segments.length === 0) return null;
+): Promise<AsyncGenerator<string> | null> {
+  const first = await ports.reader.segments(job.id, 0, PAGE_SIZE);
+  return first.length === 0 ? null : writePages(ports.reader, job, request, first);
+}
+
+async function* writePages(
+  reader: JobReader,
+  job: JobView,
+  { format, options }: ExportRequest,
+  first: readonly Segment[],
+): AsyncGenerator<string> {
   const { durationSeconds } = job.audio;
   const transcript = {
     language: job.transcript?.language ?? null,
     durationMs: durationSeconds === null ? null : Math.round(durationSeconds * 1000),
   };
-  return formatTranscript(request.format, transcript, segments, request.options);
+  const writer = transcriptWriter(format, transcript, options);
+  yield writer.head;
+  let page = first;
+  for (let read = page.length; ; read += page.length) {
+    yield [...writer.segments(page)].join('');
+    if (page.length < PAGE_SIZE) break;
+    page = await reader.segments(job.id, read, PAGE_SIZE);
+  }
+  yield writer.tail;
 }
 
 /** The name to save it as: the recording's, with the format's ending. */

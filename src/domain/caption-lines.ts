@@ -25,12 +25,17 @@ const MIN_CUE_MS = 500;
 /**
  * Segments as cues that fit their lines, in order. A cue ends after it begins and before the next begins,
  * and stays within its segment; only a segment with fewer milliseconds than cues runs past its end.
+ *
+ * @param place Where the cues before these ended, in ms; moved on, so that segments can come page by page.
  */
-export function* toCues(segments: Iterable<Segment>, limits: CaptionLimits): Generator<Cue> {
-  let previousEndMs = 0;
+export function* toCues(
+  segments: Iterable<Segment>,
+  limits: CaptionLimits,
+  place: { endMs: number } = { endMs: 0 },
+): Generator<Cue> {
   for (const segment of segments) {
-    for (const cue of cuesOf(segment, limits, previousEndMs)) {
-      previousEndMs = cue.endMs;
+    for (const cue of cuesOf(segment, limits, place.endMs)) {
+      place.endMs = cue.endMs;
       yield cue;
     }
   }

@@ -43,30 +43,49 @@ export function fileExtensionOf(format: TranscriptFormat): string {
   return format.toLowerCase();
 }
 
+/** A document in the making: `head`, then every segment once and in order, in as many calls as one likes, `tail`. */
+export interface TranscriptWriter {
+  readonly head: string;
+  segments(segments: Iterable<Segment>): Generator<string>;
+  readonly tail: string;
+}
+
 /**
- * Writes a transcript in a file format, piece by piece, so that hours of it need little memory.
+ * Writes a transcript in a file format, page by page, so that hours of it need little memory.
  * Segments without text are left out, except in JSON.
  *
  * Captions never overlap and never last 0 ms; a segment too long for its lines becomes several.
  */
-export function* formatTranscript(
+export function transcriptWriter(
   format: TranscriptFormat,
   transcript: TranscriptHead,
-  segments: Iterable<Segment>,
   options: TranscriptFormatOptions,
-): Generator<string> {
+): TranscriptWriter {
+  const place = { count: 0, endMs: 0 };
   switch (format) {
     case 'TXT':
-      return yield* toText(segments, options);
+      return { head: '', segments: (segments) => toText(segments, options), tail: '' };
     case 'SRT':
-      return yield* toSubRip(segments, options);
+      return { head: '', segments: (segments) => toSubRip(segments, options, place), tail: '' };
     case 'VTT':
-      return yield* toWebVtt(segments, options);
+      return { head: 'WEBVTT\n\n', segments: (segments) => toWebVtt(segments, options, place), tail: '' };
     case 'JSON':
-      return yield* toJson(transcript, segments);
-    case 'TSV':
-      return yield* toTabSeparated(segments, options);
+      return {
+        head: jsonHead(transcript),
+        segments: (segments) => toJson(segments, place),
+        tail: '\n]}\n',
+      };
+    case 'TSV': {
+      const head = options.includeSpeakers ? 'start\tend\tspeaker\ttext\n' : 'start\tend\ttext\n';
+      return { head, segments: (segments) => toTabSeparated(segments, options), tail: '' };
+    }
   }
+}
+
+/** How much was written: captions or segments, and where the last caption ended. */
+interface Place {
+  count: number;
+  endMs: number;
 }
 
 function* toText(segments: Iterable<Segment>, options: TranscriptFormatOptions): Generator<string> {
@@ -79,15 +98,18 @@ function* toText(segments: Iterable<Segment>, options: TranscriptFormatOptions):
 }
 
 /** SubRip has no standard; this is what ffmpeg, VLC and YouTube read: counters from 1, a comma in times. */
-function* toSubRip(segments: Iterable<Segment>, options: TranscriptFormatOptions): Generator<string> {
-  let counter = 0;
-  for (const cue of toCues(segments, limitsOf(options, options.includeSpeakers))) {
+function* toSubRip(
+  segments: Iterable<Segment>,
+  options: TranscriptFormatOptions,
+  place: Place,
+): Generator<string> {
+  for (const cue of toCues(segments, limitsOf(options, options.includeSpeakers), place)) {
     const frames = options.highlightWords ? highlighted(cue) : [{ ...cue, word: null }];
     for (const { startMs, endMs, word } of frames) {
-      counter += 1;
+      place.count += 1;
       const write = (unit: CaptionUnit) => (unit === word ? `<u>${unit.text}</u>` : unit.text);
       const text = cue.lines.map((line) => lineText(line, write)).join('\n');
-      yield `${counter}\n${clock(startMs, ',')} --> ${clock(endMs, ',')}\n${text}\n\n`;
+      yield `${place.count}\n${clock(startMs, ',')} --> ${clock(endMs, ',')}\n${text}\n\n`;
     }
   }
 }
@@ -109,9 +131,12 @@ function* highlighted(
 }
 
 /** Source: W3C, "WebVTT: The Web Video Text Tracks Format", sections 4.1 and 4.2. */
-function* toWebVtt(segments: Iterable<Segment>, options: TranscriptFormatOptions): Generator<string> {
-  yield 'WEBVTT\n\n';
-  for (const cue of toCues(segments, limitsOf(options, false))) {
+function* toWebVtt(
+  segments: Iterable<Segment>,
+  options: TranscriptFormatOptions,
+  place: Place,
+): Generator<string> {
+  for (const cue of toCues(segments, limitsOf(options, false), place)) {
     const write = options.highlightWords && cue.wordTimes ? markedWords(cue) : plainWord;
     const text = cue.lines.map((line) => lineText(line, write)).join('\n');
     const voiced =
@@ -140,20 +165,20 @@ function escapeMarkup(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
-function* toJson(transcript: TranscriptHead, segments: Iterable<Segment>): Generator<string> {
-  const { language, durationMs } = transcript;
-  yield `{"language":${JSON.stringify(language)},"durationMs":${JSON.stringify(durationMs)},"segments":[`;
-  let separator = '\n';
+function jsonHead({ language, durationMs }: TranscriptHead): string {
+  return `{"language":${JSON.stringify(language)},"durationMs":${JSON.stringify(durationMs)},"segments":[`;
+}
+
+function* toJson(segments: Iterable<Segment>, place: Place): Generator<string> {
   for (const segment of segments) {
     const { index, startMs, endMs, text, speaker, confidence, words } = segment;
+    const separator = place.count === 0 ? '\n' : ',\n';
+    place.count += 1;
     yield separator + JSON.stringify({ index, startMs, endMs, text, speaker, confidence, words });
-    separator = ',\n';
   }
-  yield '\n]}\n';
 }
 
 function* toTabSeparated(segments: Iterable<Segment>, options: TranscriptFormatOptions): Generator<string> {
-  yield options.includeSpeakers ? 'start\tend\tspeaker\ttext\n' : 'start\tend\ttext\n';
   for (const { startMs, endMs, text, speaker } of segments) {
     const line = onOneLine(text);
     if (line === '') continue;

@@ -11,6 +11,8 @@ import { requireSignature } from './upload-routes.ts';
 export interface ExportRouteDeps {
   readonly links: { check(method: string, url: URL): SignatureCheck };
   readonly openExport: OpenExport;
+  /** Refuses work beyond what is written at once. @throws UnavailableError */
+  readonly limitExports: <Result>(work: () => Promise<Result>) => Promise<Result>;
 }
 
 export type OpenExport = (jobId: string, request: ExportRequest) => Promise<ExportFile | null>;
@@ -20,18 +22,27 @@ export interface ExportFile {
   readonly contentType: string;
   /** Name to save it as. */
   readonly filename: string;
-  readonly chunks: AsyncIterable<string> | Iterable<string>;
+  readonly chunks: AsyncIterable<string>;
 }
 
 /** `GET` or `HEAD /exports/:jobId.<format>`; the signature stands for the right to read. */
 export async function getExport(
-  { links, openExport }: ExportRouteDeps,
+  deps: ExportRouteDeps,
   url: URL,
   req: IncomingMessage,
   res: ServerResponse,
 ): Promise<void> {
-  requireSignature(links.check(req.method ?? 'GET', url));
+  requireSignature(deps.links.check(req.method ?? 'GET', url));
   const wanted = parseExportUrl(url);
+  await deps.limitExports(() => sendExport(deps, wanted, req, res));
+}
+
+async function sendExport(
+  { openExport }: ExportRouteDeps,
+  wanted: ReturnType<typeof parseExportUrl>,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
   const file = wanted === null ? null : await openExport(wanted.jobId, wanted.request);
   if (file === null) {
     throw new HttpError(404, 'EXPORT_NOT_FOUND', 'There is no such transcript, or nothing of it yet.');

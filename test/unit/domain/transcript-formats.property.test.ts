@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Segment, Word } from '../../../src/domain/transcript.ts';
-import { formatTranscript, type TranscriptFormatOptions } from '../../../src/domain/transcript-formats.ts';
+import type { TranscriptFormatOptions } from '../../../src/domain/transcript-formats.ts';
 import { type ReadCaption, readSubRip, readWebVtt, withoutMarkup } from '../../support/captions.ts';
+import { writeTranscript } from '../../support/write-transcript.ts';
 
 const RUNS = { numRuns: 150 };
 const HEAD = { language: null, durationMs: null };
@@ -99,7 +100,7 @@ function captionsOf(
   segments: Segment[],
   chosen: TranscriptFormatOptions,
 ): ReadCaption[] {
-  return read([...formatTranscript(name, HEAD, segments, chosen)].join(''));
+  return read(writeTranscript(name, HEAD, segments, chosen));
 }
 
 /** What was said, without spaces: lines may be broken anywhere but nothing may be lost or added. */
@@ -189,7 +190,7 @@ describe('the other formats of any transcript', () => {
   it('JSON gives the segments back', () => {
     fc.assert(
       fc.property(transcript, options, (segments, chosen) => {
-        const file = [...formatTranscript('JSON', HEAD, segments, chosen)].join('');
+        const file = writeTranscript('JSON', HEAD, segments, chosen);
         expect(JSON.parse(file)).toEqual({ ...HEAD, segments });
       }),
       RUNS,
@@ -199,7 +200,7 @@ describe('the other formats of any transcript', () => {
   it('TSV has one row a segment with text, each of the same columns', () => {
     fc.assert(
       fc.property(transcript, options, (segments, chosen) => {
-        const rows = [...formatTranscript('TSV', HEAD, segments, chosen)].join('').trimEnd().split('\n');
+        const rows = writeTranscript('TSV', HEAD, segments, chosen).trimEnd().split('\n');
 
         const spoken = segments.filter(({ text }) => letters(text) !== '');
         expect(rows.length).toBe(spoken.length + 1);

@@ -3,12 +3,13 @@ import type { Segment } from '../../../src/domain/transcript.ts';
 import {
   contentTypeOf,
   fileExtensionOf,
-  formatTranscript,
   TRANSCRIPT_FORMATS,
   type TranscriptFormat,
   type TranscriptFormatOptions,
+  transcriptWriter,
 } from '../../../src/domain/transcript-formats.ts';
 import { aSegment, wordsOf } from '../../support/builders.ts';
+import { writeTranscript } from '../../support/write-transcript.ts';
 
 const OPTIONS: TranscriptFormatOptions = {
   maxCharsPerLine: 42,
@@ -23,7 +24,7 @@ function format(
   options: Partial<TranscriptFormatOptions> = {},
 ): string {
   const head = { language: 'en', durationMs: 61_500 };
-  return [...formatTranscript(name, head, segments, { ...OPTIONS, ...options })].join('');
+  return writeTranscript(name, head, segments, { ...OPTIONS, ...options });
 }
 
 const DIALOGUE = [
@@ -56,11 +57,24 @@ describe('every format', () => {
       }
     }
 
-    const pieces = formatTranscript('SRT', { language: null, durationMs: null }, segments(), OPTIONS);
+    const writer = transcriptWriter('SRT', { language: null, durationMs: null }, OPTIONS);
+    const pieces = writer.segments(segments());
 
     expect(pieces.next().value).toContain('How are you?');
     expect(read).toBe(1);
   });
+
+  it.each(TRANSCRIPT_FORMATS)(
+    'is the same whether its segments come at once or page by page (%s)',
+    (name) => {
+      const head = { language: 'en', durationMs: 61_500 };
+      const overlapping = [...DIALOGUE, aSegment({ index: 2, startMs: 2_000, endMs: 4_000, text: 'Good.' })];
+      const writer = transcriptWriter(name, head, OPTIONS);
+      const pages = overlapping.flatMap((segment) => [...writer.segments([segment])]);
+
+      expect(writer.head + pages.join('') + writer.tail).toBe(format(name, overlapping));
+    },
+  );
 });
 
 describe('TXT', () => {
@@ -217,7 +231,7 @@ describe('JSON', () => {
   });
 
   it('says null for what is not known', () => {
-    const file = [...formatTranscript('JSON', { language: null, durationMs: null }, [], OPTIONS)].join('');
+    const file = writeTranscript('JSON', { language: null, durationMs: null }, [], OPTIONS);
 
     expect(JSON.parse(file)).toEqual({ language: null, durationMs: null, segments: [] });
   });

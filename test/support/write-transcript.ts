@@ -1,0 +1,18 @@
+import type { Segment } from '../../src/domain/transcript.ts';
+import {
+  type TranscriptFormat,
+  type TranscriptFormatOptions,
+  type TranscriptHead,
+  transcriptWriter,
+} from '../../src/domain/transcript-formats.ts';
+
+/** The whole document at once. */
+export function writeTranscript(
+  format: TranscriptFormat,
+  head: TranscriptHead,
+  segments: Iterable<Segment>,
+  options: TranscriptFormatOptions,
+): string {
+  const writer = transcriptWriter(format, head, options);
+  return writer.head + [...writer.segments(segments)].join('') + writer.tail;
+}
