@@ -40,9 +40,10 @@ export async function pageOfJobs(
   const { field } = query.orderBy;
   const backward = query.last != null;
   const size = (backward ? query.last : query.first) ?? DEFAULT_PAGE_SIZE;
-  const rows = await pageQuery(database, tenantId, query)
-    .take(size + 1)
-    .getMany();
+  const rows: JobRow[] = [];
+  for (const part of pageParts(database, tenantId, query)) {
+    if (rows.length <= size) rows.push(...(await part.take(size + 1 - rows.length).getMany()));
+  }
 
   const more = rows.length > size;
   const page = rows.slice(0, size);
@@ -57,60 +58,59 @@ export async function pageOfJobs(
   };
 }
 
-/** The rows from the page's beginning on, nearest first: for a page from the end that is the last one first. */
-export function pageQuery(
+/**
+ * The rows from the page's beginning on, nearest first: for a page from the end that is the last one first. Rows with and
+ * rows without a value are parts of their own, so that one index serves both directions with nulls last.
+ */
+export function pageParts(
   database: DataSource,
   tenantId: string,
   query: JobListQuery,
-): SelectQueryBuilder<JobRow> {
+): readonly SelectQueryBuilder<JobRow>[] {
   const { field, direction } = query.orderBy;
   const { column, property, nullable } = ORDER_COLUMNS[field];
   const backward = query.last != null;
-  const sql = filterJobs(database.createQueryBuilder(JobTable, 'job'), tenantId, query.filter);
-
+  const sorting = backward ? opposite(direction) : direction;
   const after = decodeCursor(query.after, field, 'after');
   const before = decodeCursor(query.before, field, 'before');
-  const order = { column: `job.${column}`, direction, nullable };
-  if (after !== null) sql.andWhere(...beyond(order, after, 'after'));
-  if (before !== null)
-    sql.andWhere(...beyond({ ...order, direction: opposite(direction) }, before, 'before'));
 
-  const sorting = backward ? opposite(direction) : direction;
-  // Nulls last going forward means nulls first going backward. Where there are none, saying so would keep the index away.
-  const nulls = backward ? 'NULLS FIRST' : 'NULLS LAST';
-  return sql.orderBy(`job.${property}`, sorting, nullable ? nulls : undefined).addOrderBy('job.id', sorting);
+  const part = (withValue: boolean): SelectQueryBuilder<JobRow>[] => {
+    // Every value comes before every null.
+    if (withValue ? after?.value === null : before != null && before.value !== null) return [];
+    const sql = filterJobs(database.createQueryBuilder(JobTable, 'job'), tenantId, query.filter);
+    if (nullable) sql.andWhere(`job.${column} IS ${withValue ? 'NOT NULL' : 'NULL'}`);
+    const isHere = (position: Position) => (position.value !== null) === withValue;
+    if (after !== null && isHere(after)) sql.andWhere(...beyond(column, direction, after, 'after'));
+    if (before !== null && isHere(before))
+      sql.andWhere(...beyond(column, opposite(direction), before, 'before'));
+    // As the index has it, forward or backward; there are no nulls to be put anywhere.
+    const nulls = sorting === 'DESC' ? 'NULLS LAST' : 'NULLS FIRST';
+    return [
+      sql.orderBy(`job.${property}`, sorting, nullable ? nulls : undefined).addOrderBy('job.id', sorting),
+    ];
+  };
+  const parts = nullable ? [part(true), part(false)] : [part(true)];
+  return (backward ? parts.reverse() : parts).flat();
 }
 
 const opposite = (direction: 'ASC' | 'DESC'): 'ASC' | 'DESC' => (direction === 'ASC' ? 'DESC' : 'ASC');
 const jsonOf = (value: unknown): Position['value'] =>
   value instanceof Date ? value.toISOString() : (value as Position['value']);
 
-/**
- * Rows after `position` in an order whose forward reading puts nulls last.
- * `beyond` for `before` runs the order backward, where nulls come first.
- */
+/** Rows after `position` in a part. As one comparison it is a place in the index; taken apart it filters all rows before. */
 function beyond(
-  order: { readonly column: string; readonly direction: 'ASC' | 'DESC'; readonly nullable: boolean },
+  column: string,
+  direction: 'ASC' | 'DESC',
   position: Position,
   name: 'after' | 'before',
 ): [string, Record<string, unknown>] {
-  const operator = order.direction === 'ASC' ? '>' : '<';
-  const parameters = { [`${name}Value`]: position.value, [`${name}Id`]: position.id };
-  const { column } = order;
-  // As one comparison it is a place in the index; taken apart it is a filter over all rows before.
-  if (!order.nullable) return [`(${column}, job.id) ${operator} (:${name}Value, :${name}Id)`, parameters];
-  const sameOrNext = `job.id ${operator} :${name}Id`;
-  const nullsAhead = name === 'after';
-  if (position.value === null) {
-    const sql = nullsAhead
-      ? `(${column} IS NULL AND ${sameOrNext})`
-      : `(${column} IS NOT NULL OR ${sameOrNext})`;
-    return [sql, parameters];
-  }
-  const sql = `(${column} ${operator} :${name}Value OR (${column} = :${name}Value AND ${sameOrNext})${
-    nullsAhead ? ` OR ${column} IS NULL` : ''
-  })`;
-  return [sql, parameters];
+  const operator = direction === 'ASC' ? '>' : '<';
+  const id = { [`${name}Id`]: position.id };
+  if (position.value === null) return [`job.id ${operator} :${name}Id`, id];
+  return [
+    `(job.${column}, job.id) ${operator} (:${name}Value, :${name}Id)`,
+    { ...id, [`${name}Value`]: position.value },
+  ];
 }
 
 function encodeCursor(field: JobOrderField, position: Position): string {

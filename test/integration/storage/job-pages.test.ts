@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobListQuery, JobOrderField } from '../../../src/app/application.ts';
 import { ValidationError } from '../../../src/domain/errors.ts';
-import { pageQuery } from '../../../src/storage/job-pages.ts';
+import { pageParts } from '../../../src/storage/job-pages.ts';
 import { createJobReader } from '../../../src/storage/job-reader.ts';
 import { DAY_MS, openTestStorage, TENANT, type TestStorage } from '../../support/storage.ts';
 
@@ -68,8 +68,17 @@ async function walk(
   }
 }
 
+function explain([sql, parameters]: [string, unknown[]]): Promise<string> {
+  return storage.database.transaction(async (manager) => {
+    // A dozen rows are faster read whole; a million are not.
+    await manager.query('SET LOCAL enable_seqscan = off');
+    await manager.query('SET LOCAL enable_bitmapscan = off');
+    return JSON.stringify(await manager.query(`EXPLAIN ${sql}`, parameters));
+  });
+}
+
 describe('pages of jobs', () => {
-  const fields: JobOrderField[] = ['SUBMITTED_AT', 'STARTED_AT', 'AUDIO_DURATION'];
+  const fields: JobOrderField[] = ['SUBMITTED_AT', 'STARTED_AT', 'FINISHED_AT', 'AUDIO_DURATION'];
   const cases = fields.flatMap((field) =>
     (['ASC', 'DESC'] as const).map((direction) => ({ field, direction })),
   );
@@ -104,19 +113,38 @@ describe('pages of jobs', () => {
     expect([...seen].sort()).toEqual([...ids].sort());
   });
 
-  it('are read from the index in the order of submission, first and later ones', async () => {
+  const INDEXES: Readonly<Record<JobOrderField, string>> = {
+    SUBMITTED_AT: 'jobs_by_submission',
+    STARTED_AT: 'jobs_by_start',
+    FINISHED_AT: 'jobs_by_finish',
+    AUDIO_DURATION: 'jobs_by_duration',
+  };
+
+  it.each(cases)('are read from the index by $field $direction, first and later ones', async (orderBy) => {
     const { database } = storage;
-    const { edges } = await createJobReader(database).list(TENANT, query({ first: 1 }));
-    for (const page of [{ first: 3 }, { first: 3, after: edges[0]?.cursor ?? '' }, { last: 3 }]) {
-      const [sql, parameters] = pageQuery(database, TENANT, query(page)).limit(4).getQueryAndParameters();
-      const plan = await database.transaction(async (manager) => {
-        // A dozen rows are faster read whole; a million are not.
-        await manager.query('SET LOCAL enable_seqscan = off');
-        return manager.query(`EXPLAIN ${sql}`, parameters);
-      });
-      expect(JSON.stringify(plan)).toContain('jobs_by_submission');
-      expect(JSON.stringify(plan)).not.toContain('Sort');
+    const { edges } = await createJobReader(database).list(TENANT, query({ orderBy, first: 12 }));
+    const cursors = [edges[0]?.cursor, edges.at(-1)?.cursor];
+    const later = cursors.flatMap((cursor) => [
+      { first: 3, after: cursor ?? '' },
+      { last: 3, before: cursor ?? '' },
+    ]);
+    for (const page of [{ first: 3 }, { last: 3 }, ...later]) {
+      for (const part of pageParts(database, TENANT, query({ orderBy, ...page }))) {
+        const plan = await explain(part.limit(4).getQueryAndParameters());
+        expect(plan).toContain(INDEXES[orderBy.field]);
+        expect(plan).not.toContain('Sort');
+      }
     }
+  });
+
+  it('of dead letters are read from their own index', async () => {
+    const orderBy = { field: 'FINISHED_AT', direction: 'DESC' } as const;
+    const page = query({ orderBy, first: 3, filter: { deadLettered: true } });
+    const [dead] = pageParts(storage.database, TENANT, page);
+    const plan = await explain(dead?.limit(4).getQueryAndParameters() ?? ['', []]);
+
+    expect(plan).toContain('jobs_dead');
+    expect(plan).not.toContain('Sort');
   });
 
   it('refuse a cursor of another order, and one that is none', async () => {
