@@ -127,6 +127,16 @@ export interface AdmittedJob {
   readonly deadline: Date | null;
 }
 
+/** An idempotency key as a call came with it. */
+export interface UsedKey {
+  readonly tenantId: string;
+  readonly operation: string;
+  readonly key: string;
+  /** Of the whole input: the same key with another input is refused. */
+  readonly inputHash: string;
+  readonly now: Date;
+}
+
 /** The result of claiming an idempotency key. */
 export type KeyClaim =
   | { readonly claimed: true }
@@ -147,6 +157,8 @@ export interface JobStore {
   transaction<Result>(work: (jobs: JobTransaction) => Promise<Result>): Promise<Result>;
   /** A transaction that inserts this job and nothing else, in one round trip. @throws as JobTransaction.insert. */
   insert(job: NewJob): Promise<void>;
+  /** What an earlier call with the key led to, or null; claims nothing and waits for nobody. */
+  earlierClaim(key: UsedKey): Promise<Extract<KeyClaim, { claimed: false }> | null>;
 }
 
 export interface JobTransaction {
@@ -163,14 +175,7 @@ export interface JobTransaction {
   ): Promise<void>;
   delete(ids: readonly string[]): Promise<void>;
   /** Keys older than 24 h are free again. A concurrent claim of the same key waits for the first to end. */
-  claimKey(key: {
-    readonly tenantId: string;
-    readonly operation: string;
-    readonly key: string;
-    readonly inputHash: string;
-    readonly jobId: string;
-    readonly now: Date;
-  }): Promise<KeyClaim>;
+  claimKey(key: UsedKey & { readonly jobId: string }): Promise<KeyClaim>;
   moveOffset(from: ProjectorOffset | null, to: ProjectorOffset): Promise<void>;
   quarantine(fact: QuarantinedFact): Promise<void>;
 }

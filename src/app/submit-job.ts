@@ -1,12 +1,5 @@
 import { z } from 'zod';
-import { unsupportedOptions } from '../domain/engine-capabilities.ts';
-import {
-  AudioSourceError,
-  IdempotencyError,
-  NotFoundError,
-  ValidationError,
-  type ValidationIssue,
-} from '../domain/errors.ts';
+import { IdempotencyError, ValidationError, type ValidationIssue } from '../domain/errors.ts';
 import { toId } from '../domain/ids.ts';
 import {
   DEFAULT_MODEL,
@@ -16,8 +9,19 @@ import {
   TIMESTAMP_GRANULARITIES,
   type TranscriptionOptions,
 } from '../domain/vocabulary.ts';
-import type { JobView, ModelView, Principal, SubmitJobInput } from './application.ts';
-import type { Environment, JobReader, JobStore, KeyClaim, ModelStore, NewJob, TenantStore } from './ports.ts';
+import type { JobView, Principal, SubmitJobInput } from './application.ts';
+import { checkCapabilities, checkModel } from './check-engine-options.ts';
+import { type FindAudioPorts, findAudio } from './find-audio.ts';
+import type {
+  Environment,
+  JobReader,
+  JobStore,
+  KeyClaim,
+  ModelStore,
+  NewJob,
+  TenantStore,
+  UsedKey,
+} from './ports.ts';
 import { validate } from './validate.ts';
 
 const MAX_METADATA_BYTES = 4096;
@@ -70,17 +74,13 @@ const SubmitJob = z.object({
 });
 type ValidInput = z.infer<typeof SubmitJob>;
 
-export interface SubmitJobPorts {
+export interface SubmitJobPorts extends FindAudioPorts {
   readonly store: JobStore;
   readonly reader: JobReader;
   readonly models: ModelStore;
   readonly tenants: TenantStore;
   readonly environment: Environment;
   readonly policy: { readonly maxAttempts: number; readonly defaultEngines: readonly Engine[] };
-  /** The stored file, kept from now on. @throws NotFoundError, ValidationError. */
-  readonly claimUpload: (by: Principal, id: string) => Promise<NewJob['audio']>;
-  /** Why a recording may not be fetched from there, or null. */
-  readonly urlProblem: (url: URL) => string | null;
   readonly hash: (text: string) => string;
 }
 
@@ -96,15 +96,31 @@ export async function submitJob(
   raw: SubmitJobInput,
 ): Promise<{ readonly job: JobView; readonly replayed: boolean }> {
   const input = validate(SubmitJob, raw, ['input']);
+  const now = ports.environment.now();
+  const key = keyOf(ports, by, input, now);
+  // First of all: what an earlier call was given need not be there any more, and its job is the answer all the same.
+  const earlier = key === null ? null : await ports.store.earlierClaim(key);
+  const claim = earlier ?? (await insertOnce(ports, await newJob(ports, by, input, now), input, key));
+  const jobId = claim.claimed ? claim.jobId : replayOf(claim);
+  const view = (await ports.reader.find(by.tenantId, [jobId])).get(jobId);
+  if (view === undefined) throw new Error(`job ${jobId} vanished while it was submitted`);
+  return { job: view, replayed: !claim.claimed };
+}
+
+function keyOf(ports: SubmitJobPorts, by: Principal, input: ValidInput, now: Date): UsedKey | null {
+  const { idempotencyKey: key } = input;
+  if (key === null) return null;
+  const inputHash = ports.hash(JSON.stringify(input));
+  return { tenantId: by.tenantId, operation: 'submitJob', key, inputHash, now };
+}
+
+async function newJob(ports: SubmitJobPorts, by: Principal, input: ValidInput, now: Date): Promise<NewJob> {
   const engines =
     input.engines ?? (await ports.tenants.defaultEngines(by.tenantId)) ?? ports.policy.defaultEngines;
   const options = optionsOf(input);
-  const now = ports.environment.now();
   checkCapabilities(engines, options);
   if (input.model !== null) checkModel(await ports.models.known(), engines, options);
-  const { source, audio } = await findAudio(ports, by, input);
-
-  const job: NewJob = {
+  return {
     id: toId('Job', ports.environment.uuid()),
     tenantId: by.tenantId,
     externalId: input.externalId,
@@ -112,42 +128,37 @@ export async function submitJob(
     priority: input.priority ?? 'NORMAL',
     tags: [...new Set(input.tags ?? [])],
     metadata: input.metadata,
-    source,
-    audio,
+    ...(await findAudio(ports, by, input.audio)),
     options,
     submittedAt: now,
     scheduledFor: input.scheduledFor,
     deadline: input.deadline,
     maxAttempts: ports.policy.maxAttempts,
   };
-  const claim = await insertOnce(ports, job, input);
-  const jobId = claim.claimed ? job.id : replayOf(claim);
-  const view = (await ports.reader.find(by.tenantId, [jobId])).get(jobId);
-  if (view === undefined) throw new Error(`job ${jobId} vanished while it was submitted`);
-  return { job: view, replayed: !claim.claimed };
 }
 
-async function insertOnce(ports: SubmitJobPorts, job: NewJob, input: ValidInput): Promise<KeyClaim> {
-  const key = input.idempotencyKey;
+type Submitted = { readonly claimed: true; readonly jobId: string } | Extract<KeyClaim, { claimed: false }>;
+
+async function insertOnce(
+  ports: SubmitJobPorts,
+  job: NewJob,
+  input: ValidInput,
+  key: UsedKey | null,
+): Promise<Submitted> {
+  const inserted = { claimed: true, jobId: job.id } as const;
   if (key === null) {
     checkTimes(input, job.submittedAt);
     await ports.store.insert(job);
-    return { claimed: true };
+    return inserted;
   }
   return ports.store.transaction(async (jobs) => {
-    const claim = await jobs.claimKey({
-      tenantId: job.tenantId,
-      operation: 'submitJob',
-      key,
-      inputHash: ports.hash(JSON.stringify(input)),
-      jobId: job.id,
-      now: job.submittedAt,
-    });
+    // Another call with the key may have come in between.
+    const claim = await jobs.claimKey({ ...key, jobId: job.id });
     if (!claim.claimed) return claim;
     // Only now: a call that is repeated after its deadline still gets its job.
     checkTimes(input, job.submittedAt);
     await jobs.insert(job);
-    return claim;
+    return inserted;
   });
 }
 
@@ -189,77 +200,4 @@ function checkTimes(input: ValidInput, now: Date): void {
     });
   }
   if (issues.length > 0) throw new ValidationError(issues);
-}
-
-/** An option that one of the engines lacks is refused, never silently dropped. */
-function checkCapabilities(engines: readonly Engine[], options: TranscriptionOptions): void {
-  const issues = engines.flatMap((engine) =>
-    unsupportedOptions(engine, options).map(({ field, message }) => ({
-      path: ['input', field],
-      rule: 'unsupported',
-      message,
-    })),
-  );
-  if (issues.length > 0) throw new ValidationError(issues, 'UNSUPPORTED');
-}
-
-/** `model` names one of the first engine's; nothing is refused while no worker of it was ever seen. */
-function checkModel(
-  models: readonly ModelView[],
-  engines: readonly Engine[],
-  options: TranscriptionOptions,
-): void {
-  if (options.model === DEFAULT_MODEL) return;
-  const [engine] = engines;
-  const known = models.filter((model) => model.engine === engine);
-  const model = known.find((candidate) => candidate.name === options.model);
-  if (known.length === 0) return;
-  if (model === undefined) {
-    const names = known.map((candidate) => candidate.name).join(', ');
-    const message = `\`model\` ${options.model} is not among the models of ${engine}: ${names}.`;
-    throw new ValidationError([{ path: ['input', 'model'], rule: 'known', message }]);
-  }
-  const language = options.language?.split('-')[0]?.toLowerCase();
-  if (language === undefined || model.languages.length === 0) return;
-  if (model.languages.some((candidate) => candidate.split('-')[0]?.toLowerCase() === language)) return;
-  const message = `\`language\` ${options.language} is not understood by ${model.name}, which knows: ${model.languages.join(', ')}.`;
-  throw new ValidationError([{ path: ['input', 'language'], rule: 'unsupported', message }], 'UNSUPPORTED');
-}
-
-async function findAudio(
-  ports: SubmitJobPorts,
-  by: Principal,
-  input: ValidInput,
-): Promise<Pick<NewJob, 'source' | 'audio'>> {
-  const { url, uploadId } = input.audio;
-  if (url !== null) return audioAt(ports, url);
-  const id = uploadId ?? '';
-  try {
-    return { source: { uploadId: id }, audio: await ports.claimUpload(by, id) };
-  } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error;
-    throw new AudioSourceError('AUDIO_UNREACHABLE', error.message, ['input', 'audio', 'uploadId']);
-  }
-}
-
-function audioAt(ports: SubmitJobPorts, text: string): Pick<NewJob, 'source' | 'audio'> {
-  const path = ['input', 'audio', 'url'];
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
-    const message = '`audio.url` must be an absolute http or https URL.';
-    throw new ValidationError([{ path, rule: 'url', message }]);
-  }
-  const problem = ports.urlProblem(url);
-  if (problem !== null) throw new AudioSourceError('URL_BLOCKED', problem, path);
-  const last = url.pathname.split('/').at(-1) ?? '';
-  const filename = last === '' ? null : decodeURIComponentSafely(last).slice(0, 255);
-  return { source: { url: url.href }, audio: { filename, contentType: null, sizeBytes: null, sha256: null } };
-}
-
-function decodeURIComponentSafely(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text; // A stray percent sign is a legal file name, if not a legal encoding.
-  }
 }

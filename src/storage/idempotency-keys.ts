@@ -1,5 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import type { JobTransaction, KeyClaim } from '../app/ports.ts';
+import type { JobTransaction, KeyClaim, UsedKey } from '../app/ports.ts';
 
 const KEY_LIFETIME = `interval '24 hours'`;
 
@@ -38,6 +38,22 @@ export async function claimKey(
     sameInput: first.input_hash === key.inputHash,
     firstUsedAt: first.created_at,
   };
+}
+
+/** The job that an earlier call with the key made or changed, if it is still there. */
+export async function earlierClaim(
+  database: DataSource,
+  key: UsedKey,
+): Promise<Extract<KeyClaim, { claimed: false }> | null> {
+  const [first]: { job_id: string; input_hash: string; created_at: Date }[] = await database.query(
+    `SELECT job_id, input_hash, created_at FROM idempotency_keys AS k
+     WHERE tenant_id = $1 AND operation = $2 AND key = $3 AND created_at >= $4::timestamptz - ${KEY_LIFETIME}
+       AND EXISTS (SELECT 1 FROM jobs WHERE jobs.id = k.job_id)`,
+    [key.tenantId, key.operation, key.key, key.now],
+  );
+  if (first === undefined) return null;
+  const sameInput = first.input_hash === key.inputHash;
+  return { claimed: false, jobId: first.job_id, sameInput, firstUsedAt: first.created_at };
 }
 
 /** Removes keys that mean nothing any more, so that the table does not grow for ever. */

@@ -12,7 +12,7 @@ import {
 } from '../app/ports.ts';
 import { ValidationError } from '../domain/errors.ts';
 import { isDuplicate, whenReachable } from './database.ts';
-import { claimKey } from './idempotency-keys.ts';
+import { claimKey, earlierClaim } from './idempotency-keys.ts';
 import { columnsOf, rankOf, rowOf, toStoredJob } from './job-rows.ts';
 import { AttemptTable, type JobRow, JobTable, SegmentTable } from './tables.ts';
 
@@ -36,6 +36,8 @@ export function createJobStore(database: DataSource, options: { readonly retenti
       ),
 
     insert: (job) => whenReachable(() => insertAlone(database, job)),
+
+    earlierClaim: (key) => whenReachable(() => earlierClaim(database, key)),
   };
 }
 

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type SubmitJobPorts, submitJob } from '../../../src/app/submit-job.ts';
-import { ValidationError } from '../../../src/domain/errors.ts';
+import { IdempotencyError, NotFoundError, ValidationError } from '../../../src/domain/errors.ts';
 import { createJobReader } from '../../../src/storage/job-reader.ts';
 import { openTestStorage, TENANT, type TestStorage } from '../../support/storage.ts';
 
@@ -38,4 +38,30 @@ it('a call repeated after its deadline gets its job, and a first one that late i
   await expect(submit(null)).rejects.toThrow(ValidationError);
   now = new Date(deadline.getTime() - 1);
   expect(await submit('only-after')).toMatchObject({ replayed: false });
+});
+
+it('a call repeated after its upload and its model are gone gets its job, and with another input is refused', async () => {
+  let gone = false;
+  const models = [{ engine: 'WHISPER', name: 'small', languages: [], isDefault: true }];
+  const ports = {
+    store: storage.store,
+    reader: createJobReader(storage.database),
+    models: { known: async () => (gone ? [{ ...models[0], name: 'other' }] : models) },
+    tenants: { defaultEngines: async () => null },
+    environment: { now: () => new Date(), random: () => 0, uuid: uuidv7 },
+    policy: { maxAttempts: 3, defaultEngines: ['WHISPER'] },
+    claimUpload: async (_by: unknown, id: string) => {
+      if (gone) throw new NotFoundError('upload', id);
+      return { filename: 'a.mp3', contentType: null, sizeBytes: 1, sha256: null };
+    },
+    hash: (text: string) => text,
+  } as unknown as SubmitJobPorts;
+  const submit = (model: string) =>
+    submitJob(ports, BY, { audio: { uploadId: 'upl_1' }, model, idempotencyKey: 'the-same-key' });
+
+  const first = await submit('small');
+  gone = true;
+
+  expect(await submit('small')).toMatchObject({ replayed: true, job: { id: first.job.id } });
+  await expect(submit('large')).rejects.toThrow(IdempotencyError);
 });
