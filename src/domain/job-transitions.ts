@@ -55,7 +55,7 @@ export function buildsOnMissing(job: Job, attempt: number, checkpoint: Checkpoin
   return checkpoint.generation === stored.generation && checkpoint.segmentCount > stored.segmentCount;
 }
 
-/** A worker began attempt `report.attempt`. A former attempt that never ended counts as lost. */
+/** A worker began attempt `report.attempt`. A former attempt that never ended counts as lost, and not as failed. */
 export function startAttempt(job: Job, report: Report, checkpoint: Checkpoint): Transition<ProcessingJob> {
   if (isFinal(job.status)) return refuse('JOB_FINAL');
   if (report.attempt <= job.attempt) return refuse('STALE');
@@ -66,7 +66,6 @@ export function startAttempt(job: Job, report: Report, checkpoint: Checkpoint): 
     attempt: report.attempt,
     instance: report.instance,
     lastOrdinal: report.ordinal,
-    failures: job.failures + lost,
     lostAttempts: job.lostAttempts + lost,
     checkpoint: restart(job.checkpoint, checkpoint),
   });
@@ -140,7 +139,8 @@ export function completeAttempt(
 /**
  * Ends an attempt that failed: to the next engine at once when the fault is the engine's, else to
  * RETRYING while the failure may pass, attempts remain and the deadline allows; otherwise to FAILED. A
- * cancel that was asked for wins over a retry.
+ * cancel that was asked for wins over a retry. Only attempts that say that they failed are counted here, in
+ * `failures`; see `loseAttempt` for those that vanish.
  */
 export function failAttempt(
   job: Job,
@@ -222,7 +222,9 @@ export function releaseAttempt(job: Job, report: Report): Transition<QueuedJob> 
 
 /**
  * The server gave the run up: it waits again, unless it was lost too often. Its order is still in JetStream and
- * is delivered to another worker, so the job stays admitted.
+ * is delivered to another worker, so the job stays admitted. A lost run counts against `maxLostAttempts` alone: that
+ * workers were killed says nothing about whether the recording can be transcribed, and counting it against
+ * `maxAttempts` too would let one deploy that goes wrong use up what is kept for real failures.
  */
 export function loseAttempt(
   job: Job,
@@ -238,7 +240,6 @@ export function loseAttempt(
   const ended: Job = {
     ...job,
     lastOrdinal: report.ordinal,
-    failures: job.failures + 1,
     lostAttempts: job.lostAttempts + 1,
   };
   if (ended.cancelRequestedAt === null && ended.lostAttempts >= policy.maxLostAttempts) {

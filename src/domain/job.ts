@@ -27,8 +27,9 @@ export interface JobFacts {
   readonly lastOrdinal: number;
   /** The run that may report on this job; null before the first. */
   readonly instance: string | null;
-  /** Attempts that count against `maxAttempts`: FAILED or LOST ones since the last retry by hand. */
+  /** Attempts of this engine that ended FAILED since the last retry by hand; at `maxAttempts` the job is given up. */
   readonly failures: number;
+  /** Runs that vanished since the last retry by hand; at the policy's `maxLostAttempts` the job is poison. */
   readonly lostAttempts: number;
   readonly maxAttempts: number;
   readonly checkpoint: Checkpoint;

@@ -33,10 +33,10 @@ describe('loseAttempt', () => {
   const byServer: Report = { attempt: 1, instance: 'server-1', ordinal: 2 };
   const lose = (job: Job, report: Report = byServer) => loseAttempt(job, report, POLICY, NOON);
 
-  it('lets the job wait again, and counts', () => {
+  it('lets the job wait again, and counts as lost but not as failed', () => {
     expect(lose(aProcessingJob({ failures: 1, lostAttempts: 1 }))).toMatchObject({
       ok: true,
-      job: { status: 'QUEUED', admitted: true, failures: 2, lostAttempts: 2, lastOrdinal: 2 },
+      job: { status: 'QUEUED', admitted: true, failures: 1, lostAttempts: 2, lastOrdinal: 2 },
     });
   });
 
@@ -45,6 +45,11 @@ describe('loseAttempt', () => {
       ok: true,
       job: { status: 'FAILED', failure: poisonFailure(3), deadLetteredAt: NOON, finishedAt: NOON },
     });
+  });
+
+  it('takes no attempt from a job whose worker vanished, however few it has', () => {
+    const lost = lose(aProcessingJob({ failures: 2, maxAttempts: 3 }));
+    expect(lost).toMatchObject({ ok: true, job: { status: 'QUEUED', failures: 2, lostAttempts: 1 } });
   });
 
   it('leaves a job that was asked to stop to its chain, even if it is poison', () => {

@@ -65,10 +65,10 @@ describe('startAttempt', () => {
     });
   });
 
-  it('counts a run that never ended as lost', () => {
+  it('counts a run that never ended as lost, and not as failed', () => {
     expect(startAttempt(aProcessingJob(), { ...first, attempt: 2 }, aCheckpoint())).toMatchObject({
       ok: true,
-      job: { attempt: 2, instance: 'run-b', failures: 1, lostAttempts: 1 },
+      job: { attempt: 2, instance: 'run-b', failures: 0, lostAttempts: 1 },
     });
   });
 
