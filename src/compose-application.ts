@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Application } from './app/application.ts';
 import { createApplication } from './app/create-application.ts';
 import type { Broker } from './app/ports.ts';
-import { claimUpload, createUpload, findUpload } from './app/uploads.ts';
+import { claimUpload, createUpload, findUploads } from './app/uploads.ts';
 import { urlProblem } from './audio/url-guard.ts';
 import { atMost } from './background/at-most.ts';
 import type { LeaderWork } from './background/leader-work.ts';
@@ -41,7 +41,7 @@ export function composeApplication(parts: Parts, broker: Broker, leader: LeaderW
     exportUrl: (jobId, request, expiresAt) => links.signedExportUrl(jobId, request, expiresAt),
     uploads: {
       createUpload: (by, input) => createUpload(uploads, by, input),
-      findUpload: (by, id) => findUpload(uploads, by, id),
+      findUploads: (by, ids) => findUploads(uploads, by, ids),
     },
     watch: {
       watchJob: (by, input, signal) => watchJob({ hub, reader: storage.reader }, by, input, signal),

@@ -18,7 +18,8 @@ import type {
  */
 export interface Application {
   createUpload(by: Principal, input: CreateUploadInput): Promise<UploadView>;
-  findUpload(by: Principal, id: string): Promise<UploadView | null>;
+  /** In the order asked; null where absent, another tenant's, or expired. */
+  findUploads(by: Principal, ids: readonly string[]): Promise<readonly (UploadView | null)[]>;
 
   submitJob(
     by: Principal,

@@ -11,7 +11,7 @@ import { type SubmitJobPorts, submitJob } from './submit-job.ts';
 
 export interface ApplicationDeps extends SubmitJobPorts, CancelJobPorts, RetryJobPorts, ExportPorts {
   readonly queues: QueueStore;
-  readonly uploads: Pick<Application, 'createUpload' | 'findUpload'>;
+  readonly uploads: Pick<Application, 'createUpload' | 'findUploads'>;
   readonly watch: Pick<Application, 'watchJob' | 'watchSegments'>;
   /** Lays what was heard live of a running job over what is stored. */
   readonly live: (view: JobView) => JobView;

@@ -23,6 +23,8 @@ export interface UploadRepository {
   /** Gives back the earlier one instead when the tenant has used this idempotency key. */
   insert(upload: UploadRecord): Promise<UploadRecord>;
   find(id: string): Promise<UploadRecord | null>;
+  /** Those of the ids that there are, in any order. */
+  findAll(ids: readonly string[]): Promise<readonly UploadRecord[]>;
   /** To RECEIVING from PENDING, or from a RECEIVING not touched since `staleBefore`; false where neither. */
   beginReceiving(id: string, now: Date, staleBefore: Date): Promise<boolean>;
   touchReceiving(id: string, now: Date): Promise<void>;

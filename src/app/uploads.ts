@@ -59,11 +59,18 @@ export async function createUpload(
   return viewOf(deps, stored);
 }
 
-/** Null where absent, another tenant's, or expired. */
-export async function findUpload(deps: UploadDeps, by: Principal, id: string): Promise<UploadView | null> {
-  const upload = await deps.repository.find(id);
-  if (upload === null || upload.tenantId !== by.tenantId || upload.expiresAt <= deps.now()) return null;
-  return viewOf(deps, upload);
+/** In the order asked; null where absent, another tenant's, or expired. */
+export async function findUploads(
+  deps: UploadDeps,
+  by: Principal,
+  ids: readonly string[],
+): Promise<readonly (UploadView | null)[]> {
+  const found = new Map((await deps.repository.findAll(ids)).map((upload) => [upload.id, upload]));
+  return ids.map((id) => {
+    const upload = found.get(id);
+    if (upload?.tenantId !== by.tenantId || upload.expiresAt <= deps.now()) return null;
+    return viewOf(deps, upload);
+  });
 }
 
 /**

@@ -1,5 +1,13 @@
 import DataLoader from 'dataloader';
-import type { Application, AttemptView, JobView, Principal, QueuePosition } from '../app/application.ts';
+import type {
+  Application,
+  AttemptView,
+  JobView,
+  Principal,
+  QueuePosition,
+  QueueView,
+  UploadView,
+} from '../app/application.ts';
 
 /** What every resolver gets: who asks, the use cases, and readers that batch. */
 export interface GraphQLContext {
@@ -13,6 +21,8 @@ export interface GraphQLContext {
 
 export interface Loaders {
   readonly job: DataLoader<string, JobView | null>;
+  readonly upload: DataLoader<string, UploadView | null>;
+  readonly queue: DataLoader<string, QueueView | null>;
   readonly attempts: DataLoader<string, readonly AttemptView[]>;
   readonly queuePosition: DataLoader<string, QueuePosition | null>;
   /** Milliseconds of speech by speaker id, by job. */
@@ -27,6 +37,11 @@ export function createLoaders(app: Application, principal: Principal): Loaders {
   const options = { cache: false, maxBatchSize: 100 };
   return {
     job: new DataLoader((ids) => app.findJobs(principal, ids), options),
+    upload: new DataLoader((ids) => app.findUploads(principal, ids), options),
+    queue: new DataLoader(async (ids) => {
+      const queues = await app.queues(principal);
+      return ids.map((id) => queues.find((queue) => queue.id === id) ?? null);
+    }, options),
     attempts: new DataLoader(async (ids) => {
       const attempts = await app.attemptsOf(ids);
       return ids.map((id) => attempts.get(id) ?? []);

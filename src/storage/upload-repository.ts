@@ -59,6 +59,10 @@ export class PostgresUploadRepository implements UploadRepository {
     return row === undefined ? null : toRecord(row);
   }
 
+  async findAll(ids: readonly string[]): Promise<readonly UploadRecord[]> {
+    return (await this.#rows('select * from uploads where id = any($1)', [ids])).map(toRecord);
+  }
+
   async beginReceiving(id: string, now: Date, staleBefore: Date): Promise<boolean> {
     const rows = await this.#changed(
       `update uploads set status = 'RECEIVING', receiving_since = $2

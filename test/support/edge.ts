@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { v7 } from 'uuid';
 import type { Application } from '../../src/app/application.ts';
 import type { UploadDeps } from '../../src/app/upload-ports.ts';
-import { createUpload, findUpload } from '../../src/app/uploads.ts';
+import { createUpload, findUploads } from '../../src/app/uploads.ts';
 import { LocalUploadStore } from '../../src/audio/local-upload-store.ts';
 import { authenticate } from '../../src/auth/authenticate.ts';
 import { SignedLinks } from '../../src/auth/signed-links.ts';
@@ -61,7 +61,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
   const server = createHttpServer({
     app: fakeApplication({
       createUpload: (by, input) => createUpload(uploads, by, input),
-      findUpload: (by, id) => findUpload(uploads, by, id),
+      findUploads: (by, ids) => findUploads(uploads, by, ids),
       ...options.app,
     }),
     uploads,

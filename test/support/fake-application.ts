@@ -83,7 +83,7 @@ export function fakeApplication(change: Partial<Application> = {}): Application 
   const job = aJobView();
   return {
     createUpload: () => unexpected('createUpload'),
-    findUpload: async () => null,
+    findUploads: async (_by, ids) => ids.map(() => null),
     submitJob: async () => ({ job, replayed: false }),
     cancelJob: async () => ({ job, outcome: 'CANCELED' }),
     retryJob: async () => ({ job, replayed: false }),

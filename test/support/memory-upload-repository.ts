@@ -18,6 +18,10 @@ export class MemoryUploadRepository implements UploadRepository {
     return this.uploads.get(id) ?? null;
   }
 
+  async findAll(ids: readonly string[]): Promise<readonly UploadRecord[]> {
+    return [...this.uploads.values()].filter(({ id }) => ids.includes(id));
+  }
+
   async beginReceiving(id: string, now: Date, staleBefore: Date): Promise<boolean> {
     const upload = this.uploads.get(id);
     const isStale = upload?.receivingSince !== null && (upload?.receivingSince ?? now) < staleBefore;

@@ -34,6 +34,8 @@ export function describeUploadRepository(create: () => Promise<UploadRepository>
     expect(await repository.insert(upload)).toEqual(upload);
     expect(await repository.find(upload.id)).toEqual(upload);
     expect(await repository.find('upl_none')).toBeNull();
+    expect(await repository.findAll([upload.id, 'upl_none'])).toEqual([upload]);
+    expect(await repository.findAll([])).toEqual([]);
   });
 
   it('gives back the first upload of an idempotency key, to its own tenant only', async () => {

@@ -9,15 +9,15 @@ const MAX_NODES = 100;
 
 async function loadNode(
   id: string,
-  { app, principal, loaders }: GraphQLContext,
+  { loaders }: GraphQLContext,
 ): Promise<JobView | UploadView | QueueView | null> {
   switch (typeOfId(id)) {
     case 'Job':
       return loaders.job.load(id);
     case 'Upload':
-      return app.findUpload(principal, id);
+      return loaders.upload.load(id);
     case 'Queue':
-      return (await app.queues(principal)).find((queue) => queue.id === id) ?? null;
+      return loaders.queue.load(id);
     default:
       return null;
   }

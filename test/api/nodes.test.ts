@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest';
+import type { QueueView, UploadView } from '../../src/app/application.ts';
+import { post, startEdge } from '../support/edge.ts';
+
+const QUEUE = { id: 'que_whisper', name: 'whisper' } as unknown as QueueView;
+const idOf = (kind: string, last: string) => `${kind}_0190a1b2c3d47e8f9a0b1c2d3e4f5a6${last}`;
+
+it('reads objects of one kind together, however many are asked for', async () => {
+  const asked: unknown[] = [];
+  const edge = await startEdge({
+    app: {
+      findUploads: async (_by, ids) => {
+        asked.push(ids);
+        return ids.map((id) => ({ id }) as UploadView);
+      },
+      queues: async () => {
+        asked.push('queues');
+        return [QUEUE];
+      },
+    },
+  });
+  const uploads = ['a', 'b', 'c'].map((last) => idOf('upl', last));
+  const ids = [...uploads, QUEUE.id, 'que_none', 'x'];
+  const { data } = await post(edge, 'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids });
+  await edge.close();
+
+  expect(data.nodes).toEqual([...uploads.map((id) => ({ id })), { id: QUEUE.id }, null, null]);
+  expect(asked).toEqual([uploads, 'queues']);
+});
