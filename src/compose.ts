@@ -10,6 +10,7 @@ import { createEdge, openExportFile } from './compose-edge.ts';
 import type { Live, Parts } from './compose-parts.ts';
 import { checkHealth, openStorage } from './compose-storage.ts';
 import type { ServerConfig } from './config/config.ts';
+import { readProgress } from './messaging/progress.ts';
 import type { Logger } from './observability/logger.ts';
 import { Metrics } from './observability/metrics.ts';
 import { createHttpServer } from './server.ts';
@@ -35,7 +36,12 @@ export async function startServer(config: ServerConfig, log: Logger): Promise<Ru
   });
   const edge = createEdge(config, storage);
   const live: Live = {
-    hub: new Hub({ read: (ids) => readSnapshots(storage.database, ids), log }),
+    hub: new Hub({
+      read: (ids) => readSnapshots(storage.database, ids),
+      lastTick: async (jobId) => readProgress(session.connection, jobId),
+      maxSubscribers: config.MAX_SUBSCRIPTIONS,
+      log,
+    }),
     registry: new WorkerRegistry(storage.models, log),
   };
   const metrics = config.METRICS === 'on' ? new Metrics(log) : null;

@@ -18,7 +18,7 @@ import type { Metrics } from './observability/metrics.ts';
 export interface HttpServerDeps
   extends Pick<RouteDeps, 'uploads' | 'links' | 'openExport' | 'health' | 'authenticate' | 'metrics'> {
   readonly app: Application;
-  readonly config: Pick<ServerConfig, 'PORT' | 'GRAPHIQL'> & HostConfig;
+  readonly config: Pick<ServerConfig, 'PORT' | 'GRAPHIQL' | 'MAX_WEBSOCKETS'> & HostConfig;
   readonly log: Logger;
   readonly limits?: Partial<TransportLimits>;
 }
@@ -62,7 +62,11 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const limits = {
     ...DEFAULTS,
     ...deps.limits,
-    webSocket: { ...WEBSOCKET_LIMITS, ...deps.limits?.webSocket },
+    webSocket: {
+      ...WEBSOCKET_LIMITS,
+      maxConnections: deps.config.MAX_WEBSOCKETS,
+      ...deps.limits?.webSocket,
+    },
   };
   const graphql = createGraphQLServer(deps.app, deps.log, limits.executionTimeoutMs);
   const routes: RouteDeps = {

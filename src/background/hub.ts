@@ -1,4 +1,5 @@
 import type { FactMessage, ProgressTick } from '../contract/messages.ts';
+import { UnavailableError } from '../domain/errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import { JobChannel, type StoredSnapshot } from './job-channel.ts';
 
@@ -6,6 +7,10 @@ export interface HubOptions {
   /** Reads jobs as they are stored; absent ids are missing in the answer. */
   readonly read: (jobIds: readonly string[]) => Promise<ReadonlyMap<string, StoredSnapshot>>;
   readonly log: Logger;
+  /** Subscriptions in this process; more are told to come back. */
+  readonly maxSubscribers?: number;
+  /** What a run last told before this process listened; null when there is none. */
+  readonly lastTick?: (jobId: string) => Promise<ProgressTick | null>;
   readonly now?: () => number;
 }
 
@@ -32,6 +37,7 @@ export class Hub {
   readonly #stale = new Set<string>();
   readonly #now: () => number;
   #refreshing = false;
+  #subscribers = 0;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -107,8 +113,25 @@ export class Hub {
   /**
    * Joins the job's channel; null when there is no such job. The caller must `leave` in the end.
    * Joined before read, so that nothing falls between the snapshot and what follows.
+   *
+   * @throws UnavailableError when this process has as many subscribers as it may.
    */
   async join(jobId: string): Promise<JobChannel | null> {
+    if (this.#subscribers >= (this.#options.maxSubscribers ?? Number.POSITIVE_INFINITY)) {
+      throw new UnavailableError('This server has as many subscriptions as it can hold just now.');
+    }
+    this.#subscribers += 1;
+    try {
+      const channel = await this.#joinChannel(jobId);
+      if (channel === null) this.#subscribers -= 1;
+      return channel;
+    } catch (error) {
+      this.#subscribers -= 1;
+      throw error;
+    }
+  }
+
+  async #joinChannel(jobId: string): Promise<JobChannel | null> {
     const watched = this.#watched.get(jobId);
     if (watched !== undefined) {
       watched.subscribers += 1;
@@ -125,22 +148,37 @@ export class Hub {
     const tick = this.tickOf(jobId);
     if (tick !== null) channel.hearTick(tick);
     this.#watched.set(jobId, { channel, subscribers: 1 });
+    if (tick === null && stored.view.status === 'PROCESSING') void this.#recallTick(jobId);
     // What was committed between the read and now was announced to nobody.
     this.jobChanged(jobId);
     return channel;
   }
 
+  /** Shows at once how far a run is that began before this process did. It is no sign of life: it was told before. */
+  async #recallTick(jobId: string): Promise<void> {
+    try {
+      const tick = (await this.#options.lastTick?.(jobId)) ?? null;
+      if (tick === null || this.tickOf(jobId) !== null) return;
+      this.#ticks.set(jobId, { tick, heardAt: tick.at });
+      if (this.tickOf(jobId) !== null) this.#watched.get(jobId)?.channel.hearTick(tick);
+    } catch (err) {
+      this.#options.log.debug(
+        { err, jobId },
+        'the last progress of a job could not be read; its next will show',
+      );
+    }
+  }
+
   leave(jobId: string): void {
     const watched = this.#watched.get(jobId);
     if (watched === undefined) return;
+    this.#subscribers -= 1;
     watched.subscribers -= 1;
     if (watched.subscribers === 0) this.#watched.delete(jobId);
   }
 
   get subscribers(): number {
-    let count = 0;
-    for (const watched of this.#watched.values()) count += watched.subscribers;
-    return count;
+    return this.#subscribers;
   }
 
   get watchedJobs(): number {

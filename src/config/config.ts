@@ -43,6 +43,9 @@ const ServerEnvironment = SharedEnvironment.extend({
   CORS_ORIGINS: List,
   /** Names clients may call the service by, besides those that follow from the other variables. */
   ALLOWED_HOSTS: List,
+  /** Of one server process; clients beyond it are told to come back. */
+  MAX_WEBSOCKETS: z.coerce.number().int().min(1).default(10_000),
+  MAX_SUBSCRIPTIONS: z.coerce.number().int().min(1).default(50_000),
   MAX_AUDIO_BYTES: z.coerce
     .number()
     .int()

@@ -11,13 +11,15 @@ import { currentRequestId, requestIdFrom, withRequestId } from './request-contex
 import { BoundedSender, type StallLimits } from './stalled-reader.ts';
 
 export interface WebSocketLimits extends StallLimits {
+  /** Open at once in this process; more are told to come back. */
+  readonly maxConnections: number;
   readonly maxMessageBytes: number;
   readonly maxOperations: number;
   readonly connectionInitMs: number;
   readonly keepAliveMs: number;
 }
 
-export const WEBSOCKET_LIMITS: WebSocketLimits = {
+export const WEBSOCKET_LIMITS: Omit<WebSocketLimits, 'maxConnections'> = {
   maxMessageBytes: 64 * 1024,
   maxOperations: 20,
   connectionInitMs: 3000,
@@ -88,6 +90,12 @@ export class GraphQLWebSocket {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (!isAllowedOrigin(request, this.#deps.allowedOrigins)) {
       socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      return;
+    }
+    if (this.connections >= this.#deps.limits.maxConnections) {
+      socket.end(
+        'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n',
+      );
       return;
     }
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, request));

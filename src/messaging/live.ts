@@ -1,4 +1,3 @@
-import { RepublishHeaders } from '@nats-io/jetstream';
 import type { Msg } from '@nats-io/transport-node';
 import type { z } from 'zod';
 import { CodecError, decode } from '../contract/codec.ts';
@@ -7,11 +6,7 @@ import { announcementSubject, liveEventSubject, liveProgressSubject } from '../c
 import type { NatsConnection } from './connection.ts';
 
 export interface LiveHandlers {
-  /**
-   * `lastSequence` is the sequence of the job's fact before this one, 0 for its first: when it is not the
-   * last one seen, facts were missed.
-   */
-  onFact(fact: FactMessage, place: { readonly sequence: number; readonly lastSequence: number }): void;
+  onFact(fact: FactMessage): void;
   onProgress(tick: ProgressTick): void;
   onAnnouncement(announcement: WorkerAnnouncement): void;
   onMalformed(subject: string, error: Error): void;
@@ -25,7 +20,7 @@ export function subscribeLive(nc: NatsConnection, handlers: LiveHandlers): { sto
   const subscribe = <Schema extends z.ZodType>(
     subject: string,
     schema: Schema,
-    handler: (message: z.infer<Schema>, received: Msg) => void,
+    handler: (message: z.infer<Schema>) => void,
   ) =>
     nc.subscribe(subject, {
       callback: (error, received) => {
@@ -34,15 +29,11 @@ export function subscribeLive(nc: NatsConnection, handlers: LiveHandlers): { sto
           return;
         }
         const message = decodeOr(schema, received, handlers);
-        if (message !== null) handler(message, received);
+        if (message !== null) handler(message);
       },
     });
   const subscriptions = [
-    subscribe(liveEventSubject('*'), FactMessage, (fact, received) => {
-      const sequence = numberIn(received, RepublishHeaders.Sequence);
-      const lastSequence = numberIn(received, RepublishHeaders.LastSequence);
-      handlers.onFact(fact, { sequence, lastSequence });
-    }),
+    subscribe(liveEventSubject('*'), FactMessage, (fact) => handlers.onFact(fact)),
     subscribe(liveProgressSubject('*'), ProgressTick, (tick) => handlers.onProgress(tick)),
     subscribe(announcementSubject('*'), WorkerAnnouncement, (message) => handlers.onAnnouncement(message)),
   ];
@@ -65,10 +56,6 @@ function decodeOr<Schema extends z.ZodType>(
     handlers.onMalformed(received.subject, error);
     return null;
   }
-}
-
-function numberIn(received: Msg, header: string): number {
-  return Number(received.headers?.get(header) ?? 0);
 }
 
 /**

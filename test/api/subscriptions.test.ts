@@ -1,53 +1,14 @@
 import { once } from 'node:events';
-import { createClient as createSseClient } from 'graphql-sse';
+import type { IncomingMessage } from 'node:http';
 import { createClient } from 'graphql-ws';
 import { afterEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import type { JobProgressEvent } from '../../src/app/application.ts';
 import { JOB_ID } from '../support/builders.ts';
 import { type Edge, type EdgeOptions, eventually, startEdge } from '../support/edge.ts';
-import { aJobView, aProgressEvent } from '../support/fake-application.ts';
+import { DONE, Source, VARIABLES, WATCH } from '../support/job-source.ts';
 import { TransportDialogue } from '../support/transport-dialogue.ts';
 
-const WATCH = `subscription Watch($id: ID!, $after: String) {
-  jobProgress(id: $id, after: $after) { type cursor newSegments { index text } job { status } }
-}`;
-const VARIABLES = { id: JOB_ID };
-
-/** A job watched by `watching` readers, whose events a test releases one at a time. */
-class Source {
-  watching = 0;
-  #events: JobProgressEvent[] = [];
-  #wakes = new Set<() => void>();
-
-  push(event: Partial<JobProgressEvent> = {}): void {
-    this.#events.push(aProgressEvent(event));
-    for (const wake of this.#wakes) wake();
-  }
-
-  async *watch(signal: AbortSignal): AsyncGenerator<JobProgressEvent> {
-    this.watching += 1;
-    try {
-      for (let next = 0; !signal.aborted; ) {
-        const event = this.#events[next];
-        if (event === undefined) {
-          await new Promise<void>((resolve) => {
-            this.#wakes.add(resolve);
-            signal.addEventListener('abort', () => resolve(), { once: true });
-          });
-          continue;
-        }
-        next += 1;
-        yield event;
-        if (event.job.status === 'COMPLETED') return;
-      }
-    } finally {
-      this.watching -= 1;
-    }
-  }
-}
-
-const DONE = { type: 'STATUS', job: aJobView({ status: 'COMPLETED' }) } as const;
 let edge: Edge;
 afterEach(() => edge.close());
 
@@ -176,6 +137,21 @@ describe('a subscription over graphql-transport-ws', () => {
     dialogue.socket.close();
   });
 
+  it('refuses one socket more than the server may have, and takes it once another is gone', async () => {
+    await startWith(new Source(), { config: { MAX_WEBSOCKETS: 1 } });
+    const first = await TransportDialogue.open(edge.webSocketUrl);
+    const { socket } = new TransportDialogue(edge.webSocketUrl);
+    const [, refusal] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+    refusal.resume();
+    socket.terminate();
+    first.socket.close();
+    await first.closed;
+    const next = await TransportDialogue.open(edge.webSocketUrl);
+    next.socket.close();
+
+    expect([refusal.statusCode, refusal.headers['retry-after']]).toEqual([503, '5']);
+  });
+
   it('closes a socket that speaks another protocol, says nothing, or says too much', async () => {
     await startWith(new Source(), { limits: { webSocket: { connectionInitMs: 50 } } });
     const other = new TransportDialogue(edge.webSocketUrl, {}, 'graphql-ws');
@@ -210,66 +186,5 @@ describe('a subscription over graphql-transport-ws', () => {
     await edge.close();
 
     expect(await dialogue.closed).toEqual({ code: 1012, reason: 'Service restart' });
-  });
-});
-
-describe('a subscription over server-sent events', () => {
-  it('brings every event and completes at the final status', async () => {
-    const source = new Source();
-    await startWith(source);
-    source.push({ type: 'SNAPSHOT' });
-    const client = createSseClient({ url: edge.graphqlUrl, retryAttempts: 0 });
-    const types: unknown[] = [];
-    for await (const { data } of client.iterate({ query: WATCH, variables: VARIABLES })) {
-      types.push((data as unknown as { jobProgress: JobProgressEvent }).jobProgress.type);
-      if (types.length === 1) source.push(DONE);
-    }
-
-    expect(types).toEqual(['SNAPSHOT', 'STATUS']);
-  });
-
-  it('is there by GET too, and lets its source go when the client leaves', async () => {
-    const source = new Source();
-    await startWith(source);
-    source.push({ type: 'SNAPSHOT' });
-    const query = new URLSearchParams({ query: WATCH, variables: JSON.stringify(VARIABLES) });
-    const leaving = new AbortController();
-    const response = await fetch(`${edge.graphqlUrl}?${query}`, {
-      headers: { accept: 'text/event-stream' },
-      signal: leaving.signal,
-    });
-    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-    let text = '';
-    while (!text.includes('SNAPSHOT')) text += (await reader?.read())?.value ?? '';
-    const watchingBefore = source.watching;
-    leaving.abort();
-    await eventually(
-      () => source.watching,
-      (watching) => watching === 0,
-    );
-
-    expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/);
-    expect(text).toContain('event: next');
-    expect(watchingBefore).toBe(1);
-  });
-
-  it('ends without completing when the server stops, so that clients come back', async () => {
-    const source = new Source();
-    await startWith(source);
-    source.push({ type: 'SNAPSHOT' });
-    const response = await fetch(edge.graphqlUrl, {
-      method: 'POST',
-      headers: { accept: 'text/event-stream', 'content-type': 'application/json' },
-      body: JSON.stringify({ query: WATCH, variables: VARIABLES }),
-    });
-    const text = response.text();
-    await eventually(
-      () => source.watching,
-      (watching) => watching === 1,
-    );
-    await edge.close();
-
-    expect(await text).not.toContain('event: complete');
-    expect(source.watching).toBe(0);
   });
 });

@@ -77,6 +77,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
       WORKER_URL: undefined,
       CORS_ORIGINS: [],
       ALLOWED_HOSTS: [],
+      MAX_WEBSOCKETS: 100,
       ...options.config,
     },
     log,
