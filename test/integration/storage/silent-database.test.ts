@@ -79,7 +79,7 @@ it('that stops answering is an error to ask again on, a lost leadership, and for
 
   const calls = [store.insert(aNewJob()), reader.list(TENANT, { filter: {}, orderBy: ORDER, first: 1 })];
   const inTransaction = store.transaction((jobs) => jobs.lock(['job_1']));
-  for (const call of [...calls, inTransaction]) await expect(call).rejects.toThrow(UnavailableError);
+  await Promise.all([...calls, inTransaction].map((call) => expect(call).rejects.toThrow(UnavailableError)));
   await eventually(
     () => led[0]?.aborted,
     (aborted) => aborted === true,
