@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { poisonFailure } from '../src/domain/job-transitions.ts';
+import { poisonFailure } from '../src/domain/job-endings.ts';
 import { DEFAULT_MODEL } from '../src/domain/vocabulary.ts';
 import { readControl } from '../src/messaging/control.ts';
 import { readLastFact } from '../src/messaging/fact-chain.ts';

@@ -1,19 +1,15 @@
 import type { FactMessage } from '../contract/messages.ts';
 import type { Job } from '../domain/job.ts';
+import { cancelAttempt, failAttempt, loseAttempt, releaseAttempt } from '../domain/job-endings.ts';
 import {
   buildsOnMissing,
-  cancelAttempt,
   completeAttempt,
   continueAttempt,
-  failAttempt,
-  loseAttempt,
-  type Refusal,
-  releaseAttempt,
   startAttempt,
-  type Transition,
 } from '../domain/job-transitions.ts';
 import type { RetryPolicy } from '../domain/retry-policy.ts';
 import type { Checkpoint } from '../domain/transcript.ts';
+import type { Refusal, Transition } from '../domain/transition.ts';
 import type { AttemptOutcome, Failure } from '../domain/vocabulary.ts';
 import type { AttemptEnd, JobUpdate } from './ports.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { FactMessage } from '../contract/messages.ts';
 import { NotFoundError } from '../domain/errors.ts';
-import { endWaiting } from '../domain/job-transitions.ts';
+import { endWaiting } from '../domain/job-endings.ts';
 import type { RetryPolicy } from '../domain/retry-policy.ts';
 import { isFinal } from '../domain/vocabulary.ts';
 import type { CancelJobInput, CancelOutcome, Principal } from './application.ts';

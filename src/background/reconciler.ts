@@ -1,6 +1,6 @@
 import { type CancelJobPorts, pressCancel, storeServerEnd } from '../app/cancel-job.ts';
 import type { AdmittedJob, Broker, Environment, JobSchedule, JobStore, SilentJob } from '../app/ports.ts';
-import { deadlineFailure, endWaiting } from '../domain/job-transitions.ts';
+import { deadlineFailure, endWaiting } from '../domain/job-endings.ts';
 import type { RetryPolicy } from '../domain/retry-policy.ts';
 import { isFinal } from '../domain/vocabulary.ts';
 import type { Logger } from '../observability/logger.ts';

@@ -1,52 +1,14 @@
-import { mayFailOver } from './engine-capabilities.ts';
-import type {
-  CanceledJob,
-  CompletedJob,
-  FailedJob,
-  Job,
-  ProcessingJob,
-  QueuedJob,
-  RetryingJob,
+import {
+  type CompletedJob,
+  type FailedJob,
+  factsOf,
+  type Job,
+  type ProcessingJob,
+  type QueuedJob,
 } from './job.ts';
-import { factsOf } from './job.ts';
-import { type RetryPolicy, retryDelayMs } from './retry-policy.ts';
 import type { Checkpoint } from './transcript.ts';
-import { type Failure, isFinal } from './vocabulary.ts';
-
-/**
- * Every arrow of the lifecycle, as a function of the job, what happened, and the clock. Nothing here
- * reads a clock, draws a random number or does I/O.
- */
-export type Transition<Next extends Job = Job> =
-  | { readonly ok: true; readonly job: Next }
-  | { readonly ok: false; readonly refusal: Refusal };
-
-/** Why a transition was refused; the fact is then ignored (duplicates, zombies) or quarantined. */
-export type Refusal =
-  /** The job is final. */
-  | 'JOB_FINAL'
-  /** A fact of an attempt that is over, or one that was applied before. */
-  | 'STALE'
-  /** A fact of the current attempt by another run. */
-  | 'NOT_THE_INSTANCE'
-  /** Facts are missing in between; the projector must not go on. */
-  | 'GAP';
-
-/** Which run reports, and where in it. */
-export interface Report {
-  readonly attempt: number;
-  readonly instance: string;
-  readonly ordinal: number;
-}
-
-const refuse = (refusal: Refusal): { readonly ok: false; readonly refusal: Refusal } => ({
-  ok: false,
-  refusal,
-});
-const accept = <Next extends Job>(job: Next): { readonly ok: true; readonly job: Next } => ({
-  ok: true,
-  job,
-});
+import { accept, mayReport, type Report, refuse, type Transition } from './transition.ts';
+import { isFinal } from './vocabulary.ts';
 
 /** True when an attempt begins, or ends before it began, on segments that were never applied: facts are missing. */
 export function buildsOnMissing(job: Job, attempt: number, checkpoint: Checkpoint): boolean {
@@ -81,16 +43,6 @@ function restart(stored: Checkpoint, started: Checkpoint): Checkpoint {
   return { ...stored, generation: stored.generation + 1, segmentCount, checkpointMs };
 }
 
-/** Checks that a fact comes from the run that has the job, in its order. */
-function mayReport(job: Job, report: Report): Refusal | null {
-  if (isFinal(job.status)) return 'JOB_FINAL';
-  if (report.attempt < job.attempt) return 'STALE';
-  if (report.attempt > job.attempt) return 'GAP';
-  if (report.instance !== job.instance) return 'NOT_THE_INSTANCE';
-  if (job.status !== 'PROCESSING') return 'STALE';
-  return follows(job, report);
-}
-
 /** The run in hand stored more of the transcript, or learned something of the audio. */
 export function continueAttempt(job: Job, report: Report, checkpoint: Checkpoint): Transition<ProcessingJob> {
   const refusal = mayReport(job, report);
@@ -100,23 +52,6 @@ export function continueAttempt(job: Job, report: Report, checkpoint: Checkpoint
     lastOrdinal: report.ordinal,
     checkpoint: { ...checkpoint, generation: job.checkpoint.generation },
   });
-}
-
-/**
- * Checks an end that need not come from the run itself: a worker that finds nothing left to do (the job is poison, or
- * to be canceled) ends the attempt it would have begun, and the server ends jobs that nobody runs.
- */
-function mayEnd(job: Job, report: Report): Refusal | null {
-  if (isFinal(job.status)) return 'JOB_FINAL';
-  if (report.attempt > job.attempt) return report.ordinal === 1 ? null : 'GAP';
-  if (job.status === 'PROCESSING' || report.attempt < job.attempt) return mayReport(job, report);
-  // A run says nothing after its own end.
-  return report.instance === job.instance ? 'STALE' : follows(job, report);
-}
-
-function follows(job: Job, report: Report): Refusal | null {
-  if (report.ordinal <= job.lastOrdinal) return 'STALE';
-  return report.ordinal === job.lastOrdinal + 1 ? null : 'GAP';
 }
 
 export function completeAttempt(
@@ -136,133 +71,6 @@ export function completeAttempt(
   });
 }
 
-/**
- * Ends an attempt that failed: to the next engine at once when the fault is the engine's, else to
- * RETRYING while the failure may pass, attempts remain and the deadline allows; otherwise to FAILED. A
- * cancel that was asked for wins over a retry. Only attempts that say that they failed are counted here, in
- * `failures`; see `loseAttempt` for those that vanish.
- */
-export function failAttempt(
-  job: Job,
-  report: Report,
-  failure: Failure,
-  policy: RetryPolicy,
-  now: Date,
-  random: number,
-): Transition<QueuedJob | RetryingJob | FailedJob | CanceledJob> {
-  const refusal = mayEnd(job, report);
-  if (refusal !== null) return refuse(refusal);
-  // A run that gave the job up as poison tells of the run before it; one that began was counted then.
-  const lost = failure.kind === 'WORKER_LOST' && report.attempt > job.attempt ? 1 : 0;
-  const ended: Job = {
-    ...job,
-    attempt: report.attempt,
-    instance: report.instance,
-    lastOrdinal: report.ordinal,
-    failures: job.failures + 1,
-    lostAttempts: job.lostAttempts + lost,
-  };
-  return accept(afterFailure(ended, failure, policy, now, random));
-}
-
-function afterFailure(
-  job: Job,
-  failure: Failure,
-  policy: RetryPolicy,
-  now: Date,
-  random: number,
-): QueuedJob | RetryingJob | FailedJob | CanceledJob {
-  if (job.cancelRequestedAt !== null) return { ...factsOf(job), status: 'CANCELED', finishedAt: now };
-
-  // No engine has time left after the deadline.
-  if (failure.code === DEADLINE_EXCEEDED || (job.deadline !== null && now >= job.deadline)) {
-    return fail(job, failure.code === DEADLINE_EXCEEDED ? failure : deadlineFailure(failure), now, null);
-  }
-  if (mayFailOver(failure.kind) && job.engineIndex + 1 < job.engines.length) {
-    // The next engine gets its own attempts: the first one's troubles say nothing about it.
-    return {
-      ...factsOf(job),
-      status: 'QUEUED',
-      admitted: false,
-      engineIndex: job.engineIndex + 1,
-      failures: 0,
-    };
-  }
-  const poison = job.lostAttempts >= policy.maxLostAttempts;
-  const exhausted = job.failures >= job.maxAttempts;
-  if (failure.retryable && !poison && !exhausted) {
-    const nextAttemptAt = new Date(now.getTime() + retryDelayMs(policy, job.failures, failure, random));
-    if (job.deadline === null || nextAttemptAt < job.deadline) {
-      return { ...factsOf(job), status: 'RETRYING', nextAttemptAt, failure };
-    }
-    return fail(job, deadlineFailure(failure), now, null);
-  }
-  const deadLetteredAt = poison || failure.retryable ? now : null;
-  return fail(job, failure, now, deadLetteredAt);
-}
-
-function fail(job: Job, failure: Failure, now: Date, deadLetteredAt: Date | null): FailedJob {
-  return { ...factsOf(job), status: 'FAILED', finishedAt: now, failure, deadLetteredAt };
-}
-
-/** The run let go because it was told to, or the server ended the job before a run began. */
-export function cancelAttempt(job: Job, report: Report, now: Date): Transition<CanceledJob> {
-  const refusal = mayEnd(job, report);
-  if (refusal !== null) return refuse(refusal);
-  const { attempt, instance, ordinal: lastOrdinal } = report;
-  return accept({ ...factsOf(job), status: 'CANCELED', attempt, instance, lastOrdinal, finishedAt: now });
-}
-
-/** A worker that shuts down gave the job back: it waits again, and the attempt does not count. */
-export function releaseAttempt(job: Job, report: Report): Transition<QueuedJob> {
-  const refusal = mayReport(job, report);
-  if (refusal !== null) return refuse(refusal);
-  return accept(waitAgain({ ...job, lastOrdinal: report.ordinal }));
-}
-
-/**
- * The server gave the run up: it waits again, unless it was lost too often. Its order is still in JetStream and
- * is delivered to another worker, so the job stays admitted. A lost run counts against `maxLostAttempts` alone: that
- * workers were killed says nothing about whether the recording can be transcribed, and counting it against
- * `maxAttempts` too would let one deploy that goes wrong use up what is kept for real failures.
- */
-export function loseAttempt(
-  job: Job,
-  report: Report,
-  policy: RetryPolicy,
-  now: Date,
-): Transition<QueuedJob | FailedJob> {
-  if (isFinal(job.status)) return refuse('JOB_FINAL');
-  if (report.attempt > job.attempt) return refuse('GAP');
-  if (report.attempt < job.attempt || job.status !== 'PROCESSING') return refuse('STALE');
-  const refusal = follows(job, report);
-  if (refusal !== null) return refuse(refusal);
-  const ended: Job = {
-    ...job,
-    lastOrdinal: report.ordinal,
-    lostAttempts: job.lostAttempts + 1,
-  };
-  if (ended.cancelRequestedAt === null && ended.lostAttempts >= policy.maxLostAttempts) {
-    return accept(fail(ended, poisonFailure(ended.lostAttempts), now, now));
-  }
-  return accept(waitAgain(ended));
-}
-
-/** Also with a cancel pending: its order may be in another worker's hands, so only the chain may end it. */
-function waitAgain(job: Job): QueuedJob {
-  return { ...factsOf(job), status: 'QUEUED', admitted: true };
-}
-
-/** A job that was asked to stop before any order of it existed, or whose time ran out while it waited. */
-export function endWaiting(
-  job: Job,
-  end: { readonly failure: Failure | null },
-  now: Date,
-): CanceledJob | FailedJob {
-  if (end.failure === null) return { ...factsOf(job), status: 'CANCELED', finishedAt: now };
-  return fail(job, end.failure, now, null);
-}
-
 /** A failed job is tried again by hand: same id, fresh allowance of attempts. */
 export function retryByHand(job: FailedJob, change: { readonly startOver: boolean }): QueuedJob {
   const { generation, language } = job.checkpoint;
@@ -278,29 +86,5 @@ export function retryByHand(job: FailedJob, change: { readonly startOver: boolea
     checkpoint: change.startOver
       ? { generation: generation + 1, segmentCount: 0, checkpointMs: 0, language: null }
       : { ...job.checkpoint, language },
-  };
-}
-
-const DEADLINE_EXCEEDED = 'DEADLINE_EXCEEDED';
-
-export function poisonFailure(lostAttempts: number): Failure {
-  return {
-    kind: 'WORKER_LOST',
-    code: 'WORKER_LOST_REPEATEDLY',
-    message:
-      `The job's worker vanished ${lostAttempts} times while it had this recording, so it is not tried again by ` +
-      'itself. Look at the workers (memory, crashes), then retry the job.',
-    retryable: false,
-  };
-}
-
-export function deadlineFailure(cause: Failure | null): Failure {
-  return {
-    kind: 'TIMEOUT',
-    code: DEADLINE_EXCEEDED,
-    message:
-      'The job was not finished by its deadline.' +
-      (cause === null ? '' : ` Its last attempt failed: ${cause.message}`),
-    retryable: false,
   };
 }

@@ -5,7 +5,7 @@ import type { Engine, Failure } from './vocabulary.ts';
  * A request to transcribe one recording, as its lifecycle sees it.
  *
  * The union is the lifecycle: a field exists only in the statuses where it means something. The
- * arrows between statuses are the functions of job-transitions.ts.
+ * arrows between statuses are the functions of job-transitions.ts and job-endings.ts.
  */
 export type Job =
   | ScheduledJob

@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import type { QueueName } from '../domain/vocabulary.ts';
 import type { Logger } from '../observability/logger.ts';
+import { CHANNELS } from './channels.ts';
 import { createClient, endClient } from './database-client.ts';
-import { CHANNELS } from './job-store.ts';
 
 export interface JobListenerHandlers {
   /** A job was changed, inserted or deleted by any server, and that is committed. */

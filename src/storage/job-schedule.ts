@@ -2,9 +2,9 @@ import type { DataSource } from 'typeorm';
 import type { AdmissionRequest, AdmittedJob, JobSchedule, SilentJob } from '../app/ports.ts';
 import { type Credits, chooseFairly, type WaitingJob } from '../domain/admission.ts';
 import type { QueueName } from '../domain/vocabulary.ts';
+import { CHANNELS } from './channels.ts';
 import { queryPrepared, whenReachable } from './database.ts';
 import { priorityOf, toAdmittedJob } from './job-rows.ts';
-import { CHANNELS } from './job-store.ts';
 import { type JobRow, JobTable } from './tables.ts';
 
 /**

@@ -3,8 +3,8 @@ import type { QueueView } from '../app/application.ts';
 import type { ModelStore, QueueChange, QueueStore } from '../app/ports.ts';
 import { ID_PREFIXES } from '../domain/ids.ts';
 import { ENGINES, type Engine } from '../domain/vocabulary.ts';
+import { CHANNELS } from './channels.ts';
 import { whenReachable } from './database.ts';
-import { CHANNELS } from './job-store.ts';
 import { createQueueStats } from './queue-stats.ts';
 import { type QueueRow, QueueTable } from './tables.ts';
 

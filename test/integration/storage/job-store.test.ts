@@ -2,7 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OffsetConflictError } from '../../../src/app/ports.ts';
 import { ValidationError } from '../../../src/domain/errors.ts';
-import { endWaiting } from '../../../src/domain/job-transitions.ts';
+import { endWaiting } from '../../../src/domain/job-endings.ts';
 import { deleteOldKeys } from '../../../src/storage/idempotency-keys.ts';
 import { createJobSchedule } from '../../../src/storage/job-schedule.ts';
 import { PostgresUploadRepository } from '../../../src/storage/upload-repository.ts';

@@ -3,7 +3,7 @@ import { applyFact } from '../../../src/app/apply-fact.ts';
 import type { JobUpdate } from '../../../src/app/ports.ts';
 import type { FactMessage } from '../../../src/contract/messages.ts';
 import type { Job } from '../../../src/domain/job.ts';
-import type { Refusal } from '../../../src/domain/job-transitions.ts';
+import type { Refusal } from '../../../src/domain/transition.ts';
 import {
   aCheckpoint,
   aCompletedFact,

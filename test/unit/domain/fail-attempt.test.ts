@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { engineFor, type Job } from '../../../src/domain/job.ts';
-import { deadlineFailure, failAttempt, type Report } from '../../../src/domain/job-transitions.ts';
+import { deadlineFailure, failAttempt } from '../../../src/domain/job-endings.ts';
+import type { Report } from '../../../src/domain/transition.ts';
 import type { Failure } from '../../../src/domain/vocabulary.ts';
 import { aFailure, aProcessingJob, INSTANCE, later, NOON, POLICY } from '../../support/builders.ts';
 

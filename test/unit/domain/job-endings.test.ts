@@ -6,9 +6,9 @@ import {
   endWaiting,
   loseAttempt,
   poisonFailure,
-  type Report,
-  retryByHand,
-} from '../../../src/domain/job-transitions.ts';
+} from '../../../src/domain/job-endings.ts';
+import { retryByHand } from '../../../src/domain/job-transitions.ts';
+import type { Report } from '../../../src/domain/transition.ts';
 import {
   aCanceledJob,
   aCheckpoint,

@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { factsOf, type Job } from '../../../src/domain/job.ts';
-import {
-  completeAttempt,
-  continueAttempt,
-  failAttempt,
-  type Report,
-  releaseAttempt,
-  startAttempt,
-  type Transition,
-} from '../../../src/domain/job-transitions.ts';
+import { failAttempt, releaseAttempt } from '../../../src/domain/job-endings.ts';
+import { completeAttempt, continueAttempt, startAttempt } from '../../../src/domain/job-transitions.ts';
+import type { Report, Transition } from '../../../src/domain/transition.ts';
 import type { Failure } from '../../../src/domain/vocabulary.ts';
 import {
   aCanceledJob,

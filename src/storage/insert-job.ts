@@ -1,0 +1,43 @@
+import type { DataSource, QueryDeepPartialEntity } from 'typeorm';
+import type { NewJob } from '../app/ports.ts';
+import { ValidationError } from '../domain/errors.ts';
+import { CHANNELS } from './channels.ts';
+import { isDuplicate } from './database.ts';
+import { rowOf } from './job-rows.ts';
+import { type JobRow, JobTable } from './tables.ts';
+
+/** Insert and announcement as one statement: the shortest way from a submit to a worker. */
+export async function insertAlone(database: DataSource, job: NewJob): Promise<void> {
+  const insert = database
+    .createQueryBuilder()
+    .insert()
+    .into(JobTable)
+    .values(rowOf(job) as QueryDeepPartialEntity<JobRow>)
+    .updateEntity(false);
+  const [sql, parameters] = insert.getQueryAndParameters();
+  const [channel, payload] = waitingNews(job);
+  const at = parameters.length;
+  await refusingTakenExternalId(job, () =>
+    database.query(
+      `WITH inserted AS (${sql} RETURNING 1) SELECT pg_notify($${at + 1}, $${at + 2}) FROM inserted`,
+      [...parameters, channel, payload],
+    ),
+  );
+}
+
+/** Whom a new job concerns; nobody can be watching it yet. */
+export function waitingNews(job: NewJob): readonly [channel: string, payload: string] {
+  const row = rowOf(job);
+  return row.status === 'SCHEDULED' ? [CHANNELS.jobsTimed, ''] : [CHANNELS.jobsWaiting, row.queue ?? ''];
+}
+
+/** @throws ValidationError when another job of the tenant has the external id. */
+export async function refusingTakenExternalId(job: NewJob, insert: () => Promise<unknown>): Promise<void> {
+  try {
+    await insert();
+  } catch (error) {
+    if (!isDuplicate(error, 'jobs_external_id')) throw error;
+    const message = `\`externalId\` ${job.externalId} belongs to another job already.`;
+    throw new ValidationError([{ path: ['input', 'externalId'], rule: 'unique', message }]);
+  }
+}

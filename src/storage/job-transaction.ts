@@ -1,0 +1,199 @@
+import type { EntityManager, QueryDeepPartialEntity } from 'typeorm';
+import {
+  type JobTransaction,
+  type JobUpdate,
+  type KeyClaim,
+  type NewJob,
+  OffsetConflictError,
+  type ProjectorOffset,
+  type QuarantinedFact,
+  type StoredJob,
+} from '../app/ports.ts';
+import { CHANNELS } from './channels.ts';
+import { claimKey } from './idempotency-keys.ts';
+import { refusingTakenExternalId, waitingNews } from './insert-job.ts';
+import { columnsOf, rankOf, rowOf, toStoredJob } from './job-rows.ts';
+import { AttemptTable, type JobRow, JobTable, SegmentTable } from './tables.ts';
+
+/** Rows of one database transaction; what it changes is announced by `announce`, at its end. */
+export class PostgresJobTransaction implements JobTransaction {
+  readonly #manager: EntityManager;
+  readonly #retentionMs: number;
+  /** Rows as they are now in this transaction, so that an update needs no second read. */
+  readonly #rows = new Map<string, JobRow>();
+  /** Pairs of channel and payload. */
+  readonly #news: (readonly [channel: string, payload: string])[] = [];
+
+  constructor(manager: EntityManager, retentionMs: number) {
+    this.#manager = manager;
+    this.#retentionMs = retentionMs;
+  }
+
+  async lock(ids: readonly string[]): Promise<ReadonlyMap<string, StoredJob>> {
+    if (ids.length === 0) return new Map();
+    const rows = await this.#manager
+      .createQueryBuilder(JobTable, 'job')
+      .where('job.id = ANY(:ids)', { ids })
+      // One order for all, so that two transactions can't lock each other out.
+      .orderBy('job.id')
+      .setLock('pessimistic_write')
+      .getMany();
+    for (const row of rows) this.#rows.set(row.id, row);
+    return new Map(rows.map((row) => [row.id, toStoredJob(row)]));
+  }
+
+  async insert(job: NewJob): Promise<void> {
+    const row = rowOf(job) as QueryDeepPartialEntity<JobRow>;
+    await refusingTakenExternalId(job, () => this.#manager.insert(JobTable, row));
+    this.#notify(...waitingNews(job));
+  }
+
+  async apply(updates: readonly JobUpdate[]): Promise<void> {
+    for (const update of updates) await this.#applyOne(update);
+  }
+
+  async #applyOne(update: JobUpdate): Promise<void> {
+    const { id } = update.job;
+    const row = this.#rows.get(id);
+    if (row === undefined) throw new Error(`job ${id} was not locked before its update`);
+    const columns = columnsOf(update, row, this.#retentionMs);
+    const next = { ...row, ...columns, revision: row.revision + 1 };
+    await this.#manager.update(JobTable, { id }, { ...columns, revision: next.revision } as object);
+    this.#rows.set(id, next);
+    await this.#writeAttempts(id, update);
+    await this.#writeSegments(id, update);
+    this.#notify(CHANNELS.jobChanged, id);
+    if (next.status === 'QUEUED' && next.admittedAt === null) this.#notify(CHANNELS.jobsWaiting, next.queue);
+    if (next.status === 'RETRYING') this.#notify(CHANNELS.jobsTimed, '');
+    // A place became free.
+    if (row.admittedAt !== null && next.admittedAt === null) this.#notify(CHANNELS.jobsWaiting, row.queue);
+  }
+
+  async #writeAttempts(jobId: string, update: JobUpdate): Promise<void> {
+    for (const end of update.attemptEnded ?? []) {
+      const { finishedAt, outcome, failure, requestId } = end;
+      await this.#manager
+        .createQueryBuilder()
+        .update(AttemptTable)
+        .set({
+          finishedAt,
+          outcome,
+          failure: failure as object | null,
+          requestId,
+          ...(end.model && { model: end.model }),
+        })
+        .where('job_id = :jobId AND number = :number AND outcome IS NULL', { jobId, number: end.number })
+        .execute();
+    }
+    if (update.attemptStarted !== undefined) {
+      await this.#manager
+        .createQueryBuilder()
+        .insert()
+        .into(AttemptTable)
+        .values({ jobId, ...update.attemptStarted })
+        .orIgnore()
+        .updateEntity(false)
+        .execute();
+    }
+  }
+
+  async #writeSegments(jobId: string, update: JobUpdate): Promise<void> {
+    if (update.dropSegmentsFrom !== undefined) {
+      await this.#manager.query('DELETE FROM segments WHERE job_id = $1 AND index >= $2', [
+        jobId,
+        update.dropSegmentsFrom,
+      ]);
+    }
+    if (update.segments === undefined || update.segments.length === 0) return;
+    await this.#manager
+      .createQueryBuilder()
+      .insert()
+      .into(SegmentTable)
+      .values(
+        update.segments.map((segment) => ({ jobId, ...segment, words: segment.words as object[] | null })),
+      )
+      .updateEntity(false)
+      .execute();
+  }
+
+  async requestCancel(id: string, at: Date, reason: string | null): Promise<void> {
+    await this.#manager.query(
+      `UPDATE jobs SET cancel_requested_at = $2, cancel_reason = $3, revision = revision + 1, updated_at = $2
+       WHERE id = $1 AND cancel_requested_at IS NULL`,
+      [id, at, reason],
+    );
+    const row = this.#rows.get(id);
+    if (row !== undefined && row.cancelRequestedAt === null) {
+      this.#rows.set(id, { ...row, cancelRequestedAt: at, cancelReason: reason, revision: row.revision + 1 });
+    }
+    this.#notify(CHANNELS.jobChanged, id);
+  }
+
+  async changeForRetry(
+    id: string,
+    change: { readonly model: string | null; readonly priority: NewJob['priority'] | null },
+  ): Promise<void> {
+    const priority = change.priority === null ? null : rankOf(change.priority);
+    await this.#manager.query(
+      'UPDATE jobs SET model = coalesce($2, model), priority = coalesce($3, priority) WHERE id = $1',
+      [id, change.model, priority],
+    );
+  }
+
+  async delete(ids: readonly string[]): Promise<void> {
+    // The recording goes with its last job, at the next sweep.
+    await this.#manager.query(
+      `WITH gone AS (DELETE FROM jobs WHERE id = ANY($1) RETURNING upload_id)
+       UPDATE uploads SET expires_at = least(expires_at, now()) WHERE id IN (SELECT upload_id FROM gone)
+         AND NOT EXISTS (SELECT 1 FROM jobs WHERE upload_id = uploads.id AND jobs.id <> ALL($1))`,
+      [ids],
+    );
+    for (const id of ids) this.#notify(CHANNELS.jobChanged, id);
+  }
+
+  claimKey(key: Parameters<JobTransaction['claimKey']>[0]): Promise<KeyClaim> {
+    return claimKey(this.#manager, key);
+  }
+
+  async moveOffset(from: ProjectorOffset | null, to: ProjectorOffset): Promise<void> {
+    const parameters = [to.epoch, to.sequence, to.messageId];
+    const moved: unknown[] =
+      from === null
+        ? await this.#manager.query(
+            `INSERT INTO projector_offset (stream_epoch, sequence, message_id) VALUES ($1, $2, $3)
+             ON CONFLICT DO NOTHING RETURNING 1 AS moved`,
+            parameters,
+          )
+        : (
+            await this.#manager.query(
+              `UPDATE projector_offset SET stream_epoch = $1, sequence = $2, message_id = $3
+               WHERE stream_epoch = $4 AND sequence = $5 RETURNING 1 AS moved`,
+              [...parameters, from.epoch, from.sequence],
+            )
+          )[0];
+    if (moved.length !== 1)
+      throw new OffsetConflictError(`the offset is no longer at ${from?.sequence ?? 'nothing'}`);
+  }
+
+  async quarantine(fact: QuarantinedFact): Promise<void> {
+    await this.#manager.query(
+      `INSERT INTO fact_quarantine (stream_epoch, sequence, subject, data, error) VALUES ($1, $2, $3, $4, $5)
+       ON CONFLICT DO NOTHING`,
+      [fact.epoch, fact.sequence, fact.subject, Buffer.from(fact.data), fact.error],
+    );
+  }
+
+  #notify(channel: string, payload: string): void {
+    this.#news.push([channel, payload]);
+  }
+
+  /** Tells every server what changed, once this is committed. Postgres folds what is said twice. */
+  async announce(): Promise<void> {
+    if (this.#news.length === 0) return;
+    const [channels, payloads] = [0, 1].map((part) => this.#news.map((pair) => pair[part]));
+    await this.#manager.query(
+      'SELECT pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) AS news (channel, payload)',
+      [channels, payloads],
+    );
+  }
+}
