@@ -224,7 +224,7 @@ export interface JobSchedule {
   admitted(afterId: string, limit: number): Promise<readonly string[]>;
   /** Raises `run` of an admitted job and returns its new order. */
   readmit(id: string): Promise<AdmittedJob | null>;
-  /** Ids of jobs in the broker that are asked to stop, in order, after `afterId`. */
+  /** Ids after `afterId` of jobs in the broker that are asked to stop; of one batch, those that wait come first. */
   cancelsPending(afterId: string, limit: number): Promise<readonly string[]>;
   /** Ids of jobs that wait although their deadline is over, in order, after `afterId`. */
   pastDeadline(now: Date, afterId: string, limit: number): Promise<readonly string[]>;

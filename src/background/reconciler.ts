@@ -44,7 +44,7 @@ class Rounds {
 
   async next(read: (afterId: string) => Promise<readonly string[]>): Promise<readonly string[]> {
     const ids = await read(this.#afterId);
-    this.#afterId = ids.length < BATCH_SIZE ? '' : (ids.at(-1) ?? '');
+    this.#afterId = ids.length < BATCH_SIZE ? '' : ids.reduce((last, id) => (id > last ? id : last), '');
     return ids;
   }
 }

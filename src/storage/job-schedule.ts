@@ -149,8 +149,11 @@ export function createJobSchedule(database: DataSource): JobSchedule {
     cancelsPending: (afterId, limit) =>
       ids(
         database,
-        `SELECT id FROM jobs WHERE cancel_requested_at IS NOT NULL AND status IN ('QUEUED', 'PROCESSING') AND id > $1
-          ORDER BY id LIMIT $2`,
+        // Waiting ones first: a run that lets go frees the slot in which they would begin.
+        `SELECT id FROM (SELECT id, status FROM jobs
+            WHERE cancel_requested_at IS NOT NULL AND status IN ('QUEUED', 'PROCESSING') AND id > $1
+            ORDER BY id LIMIT $2) AS batch
+          ORDER BY status DESC, id`,
         [afterId, limit],
       ),
 
