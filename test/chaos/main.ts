@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { FAULT_KINDS, type FaultKind } from './plan.ts';
 import { toTable } from './report.ts';
 import { runChaos } from './run-chaos.ts';
 
@@ -9,6 +10,7 @@ interface CommandLine {
   readonly workers: number;
   readonly calm: number;
   readonly nats?: string;
+  readonly faults?: readonly FaultKind[];
 }
 
 /** As many jobs a minute as two cores bear while everything around them breaks. */
@@ -33,17 +35,19 @@ await new Command('chaos')
   .option('--workers <n>', 'worker processes', toPositive, 4)
   .option('--calm <minutes>', 'how long all jobs may take to end after the storm', toPositive, 5)
   .option('--nats <path>', 'the nats-server to use (default: NATS_SERVER_BIN, or the one found)')
+  .option('--faults <kinds>', `only these, by commas: ${FAULT_KINDS.join(', ')}`, toFaults)
   .action(main)
   .parseAsync();
 
 async function main(options: CommandLine): Promise<void> {
-  const { minutes, seed, workers, calm, nats } = options;
+  const { minutes, seed, workers, calm, nats, faults } = options;
   const jobs = options.jobs ?? Math.max(MIN_JOBS, Math.round(minutes * JOBS_A_MINUTE));
   const say = (text: string): void => void process.stdout.write(`${new Date().toISOString()} ${text}\n`);
   say(`seed ${seed}: ${jobs} jobs, ${workers} workers`);
   const { report, directory } = await runChaos({
     ...{ minutes, seed, jobs, workers, calmMinutes: calm },
     natsBinary: nats,
+    faults,
     onProgress: say,
   });
   process.stdout.write(`\n${toTable(report)}\n`);
@@ -59,4 +63,12 @@ function toPositive(text: string): number {
   const value = Number(text);
   if (!Number.isFinite(value) || value <= 0) throw new InvalidArgumentError('a number above 0');
   return value;
+}
+
+function toFaults(text: string): readonly FaultKind[] {
+  return text.split(',').map((name) => {
+    const kind = FAULT_KINDS.find((known) => known === name.trim());
+    if (kind === undefined) throw new InvalidArgumentError(`${name} is none of them`);
+    return kind;
+  });
 }

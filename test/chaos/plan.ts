@@ -73,12 +73,12 @@ const MEAN_SECONDS: Readonly<Record<FaultKind, number>> = {
 /** The whole run, decided beforehand; only the machine's own timing is left to chance. */
 export function planChaos(
   random: Random,
-  size: { readonly jobs: number; readonly durationMs: number },
+  size: { readonly jobs: number; readonly durationMs: number; readonly faults: readonly FaultKind[] },
 ): Plan {
   const jobs = Array.from({ length: size.jobs }, (_, number) =>
     planJob(random.fork(`job/${number}`), number, size.durationMs),
   );
-  const faults = FAULT_KINDS.flatMap((kind) => planFaults(random.fork(kind), kind, size.durationMs));
+  const faults = size.faults.flatMap((kind) => planFaults(random.fork(kind), kind, size.durationMs));
   return {
     jobs: jobs.toSorted((a, b) => a.submitAtMs - b.submitAtMs),
     faults: faults.toSorted((a, b) => a.atMs - b.atMs),
