@@ -1,20 +1,14 @@
-import type { DataSource, QueryDeepPartialEntity } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import type { NewJob } from '../app/ports.ts';
 import { ValidationError } from '../domain/errors.ts';
 import { CHANNELS } from './channels.ts';
 import { isDuplicate } from './database.ts';
 import { rowOf } from './job-rows.ts';
-import { type JobRow, JobTable } from './tables.ts';
+import { insertJob } from './job-sql.ts';
 
 /** Insert and announcement as one statement: the shortest way from a submit to a worker. */
 export async function insertAlone(database: DataSource, job: NewJob): Promise<void> {
-  const insert = database
-    .createQueryBuilder()
-    .insert()
-    .into(JobTable)
-    .values(rowOf(job) as QueryDeepPartialEntity<JobRow>)
-    .updateEntity(false);
-  const [sql, parameters] = insert.getQueryAndParameters();
+  const { sql, parameters } = insertJob(rowOf(job));
   const [channel, payload] = waitingNews(job);
   const at = parameters.length;
   await refusingTakenExternalId(job, () =>

@@ -5,6 +5,7 @@ import type { JobStatus } from '../domain/vocabulary.ts';
 import { guarded, whenReachable } from './database.ts';
 import { filterJobs } from './job-filter.ts';
 import { pageOfJobs } from './job-pages.ts';
+import { toJobRow } from './job-sql.ts';
 import { toAttemptView, toJobView } from './job-views.ts';
 import { AttemptTable, JobTable, SegmentTable } from './tables.ts';
 
@@ -15,11 +16,12 @@ export function createJobReader(database: DataSource): JobReader {
   return guarded<JobReader>({
     async find(tenantId, ids) {
       if (ids.length === 0) return new Map();
-      const rows = await database
-        .createQueryBuilder(JobTable, 'job')
-        .where('job.id = ANY(:ids) AND job.tenant_id = :tenantId', { ids, tenantId })
-        .getMany();
-      return new Map(rows.map((row) => [row.id, toJobView(row)]));
+      const raw: Record<string, unknown>[] = await database.query(
+        'SELECT * FROM jobs WHERE id = ANY($1) AND tenant_id = $2',
+        [ids, tenantId],
+      );
+      const views = raw.map((row) => toJobView(toJobRow(row)));
+      return new Map(views.map((view) => [view.id, view]));
     },
 
     async findByExternalId(tenantId, externalId) {
@@ -137,14 +139,16 @@ export async function readSnapshots(
 ): Promise<
   ReadonlyMap<string, { readonly view: JobView; readonly generation: number; readonly segmentCount: number }>
 > {
-  const rows = await whenReachable(() =>
-    database.createQueryBuilder(JobTable, 'job').where('job.id = ANY(:jobIds)', { jobIds }).getMany(),
+  const raw: Record<string, unknown>[] = await whenReachable(() =>
+    database.query('SELECT * FROM jobs WHERE id = ANY($1)', [jobIds]),
   );
   return new Map(
-    rows.map((row) => [
-      row.id,
-      { view: toJobView(row), generation: row.generation, segmentCount: row.segmentCount },
-    ]),
+    raw
+      .map(toJobRow)
+      .map((row) => [
+        row.id,
+        { view: toJobView(row), generation: row.generation, segmentCount: row.segmentCount },
+      ]),
   );
 }
 

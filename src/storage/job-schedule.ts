@@ -5,7 +5,8 @@ import type { QueueName } from '../domain/vocabulary.ts';
 import { CHANNELS } from './channels.ts';
 import { queryPrepared, whenReachable } from './database.ts';
 import { priorityOf, toAdmittedJob } from './job-rows.ts';
-import { type JobRow, JobTable } from './tables.ts';
+import { toJobRow } from './job-sql.ts';
+import { JobTable } from './tables.ts';
 
 /**
  * The oldest waiting jobs of each tenant in each priority: an index-only hop from tenant to tenant, so that the
@@ -210,19 +211,8 @@ async function admit(
      RETURNING *`,
     [chosen, now],
   );
-  const byId = new Map(admitted.map((raw) => [raw.id, toAdmittedJob(toRow(database, raw))]));
+  const byId = new Map(admitted.map((raw) => [raw.id, toAdmittedJob(toJobRow(raw))]));
   return chosen.flatMap((id) => byId.get(id) ?? []);
-}
-
-/** What a statement of ours returned, as TypeORM reads it. */
-function toRow(database: DataSource, raw: Record<string, unknown>): JobRow {
-  const { columns } = database.getMetadata(JobTable);
-  return Object.fromEntries(
-    columns.map((column) => [
-      column.propertyName,
-      database.driver.prepareHydratedValue(raw[column.databaseName], column),
-    ]),
-  ) as unknown as JobRow;
 }
 
 async function wakeDue(database: DataSource, now: Date): ReturnType<JobSchedule['wakeDue']> {

@@ -1,4 +1,4 @@
-import type { EntityManager, QueryDeepPartialEntity } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import {
   type JobTransaction,
   type JobUpdate,
@@ -13,7 +13,8 @@ import { CHANNELS } from './channels.ts';
 import { claimKey } from './idempotency-keys.ts';
 import { refusingTakenExternalId, waitingNews } from './insert-job.ts';
 import { columnsOf, rankOf, rowOf, toStoredJob } from './job-rows.ts';
-import { AttemptTable, type JobRow, JobTable, SegmentTable } from './tables.ts';
+import { insertJob, toJobRow, updateJob } from './job-sql.ts';
+import { AttemptTable, type JobRow } from './tables.ts';
 
 /** Rows of one database transaction; what it changes is announced by `announce`, at its end. */
 export class PostgresJobTransaction implements JobTransaction {
@@ -31,20 +32,19 @@ export class PostgresJobTransaction implements JobTransaction {
 
   async lock(ids: readonly string[]): Promise<ReadonlyMap<string, StoredJob>> {
     if (ids.length === 0) return new Map();
-    const rows = await this.#manager
-      .createQueryBuilder(JobTable, 'job')
-      .where('job.id = ANY(:ids)', { ids })
-      // One order for all, so that two transactions can't lock each other out.
-      .orderBy('job.id')
-      .setLock('pessimistic_write')
-      .getMany();
+    // One order for all, so that two transactions can't lock each other out.
+    const raw: Record<string, unknown>[] = await this.#manager.query(
+      'SELECT * FROM jobs WHERE id = ANY($1) ORDER BY id FOR UPDATE',
+      [ids],
+    );
+    const rows = raw.map(toJobRow);
     for (const row of rows) this.#rows.set(row.id, row);
     return new Map(rows.map((row) => [row.id, toStoredJob(row)]));
   }
 
   async insert(job: NewJob): Promise<void> {
-    const row = rowOf(job) as QueryDeepPartialEntity<JobRow>;
-    await refusingTakenExternalId(job, () => this.#manager.insert(JobTable, row));
+    const { sql, parameters } = insertJob(rowOf(job));
+    await refusingTakenExternalId(job, () => this.#manager.query(sql, parameters));
     this.#notify(...waitingNews(job));
   }
 
@@ -58,7 +58,8 @@ export class PostgresJobTransaction implements JobTransaction {
     if (row === undefined) throw new Error(`job ${id} was not locked before its update`);
     const columns = columnsOf(update, row, this.#retentionMs);
     const next = { ...row, ...columns, revision: row.revision + 1 };
-    await this.#manager.update(JobTable, { id }, { ...columns, revision: next.revision } as object);
+    const { sql, parameters } = updateJob(id, { ...columns, revision: next.revision });
+    await this.#manager.query(sql, parameters);
     this.#rows.set(id, next);
     await this.#writeAttempts(id, update);
     await this.#writeSegments(id, update);
@@ -105,15 +106,13 @@ export class PostgresJobTransaction implements JobTransaction {
       ]);
     }
     if (update.segments === undefined || update.segments.length === 0) return;
-    await this.#manager
-      .createQueryBuilder()
-      .insert()
-      .into(SegmentTable)
-      .values(
-        update.segments.map((segment) => ({ jobId, ...segment, words: segment.words as object[] | null })),
-      )
-      .updateEntity(false)
-      .execute();
+    await this.#manager.query(
+      `INSERT INTO segments (job_id, index, start_ms, end_ms, text, speaker, confidence, words)
+       SELECT $1, s.index, s."startMs", s."endMs", s.text, s.speaker, s.confidence, s.words
+         FROM jsonb_to_recordset($2::jsonb) AS s (index integer, "startMs" integer, "endMs" integer, text text,
+           speaker text, confidence real, words jsonb)`,
+      [jobId, JSON.stringify(update.segments)],
+    );
   }
 
   async requestCancel(id: string, at: Date, reason: string | null): Promise<void> {
