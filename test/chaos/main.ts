@@ -11,6 +11,7 @@ interface CommandLine {
   readonly calm: number;
   readonly nats?: string;
   readonly faults?: readonly FaultKind[];
+  readonly ease: number;
 }
 
 /** As many jobs a minute as two cores bear while everything around them breaks. */
@@ -36,18 +37,19 @@ await new Command('chaos')
   .option('--calm <minutes>', 'how long all jobs may take to end after the storm', toPositive, 5)
   .option('--nats <path>', 'the nats-server to use (default: NATS_SERVER_BIN, or the one found)')
   .option('--faults <kinds>', `only these, by commas: ${FAULT_KINDS.join(', ')}`, toFaults)
+  .option('--ease <n>', 'faults are so many times rarer', toPositive, 1)
   .action(main)
   .parseAsync();
 
 async function main(options: CommandLine): Promise<void> {
-  const { minutes, seed, workers, calm, nats, faults } = options;
+  const { minutes, seed, workers, calm, nats, faults, ease } = options;
   const jobs = options.jobs ?? Math.max(MIN_JOBS, Math.round(minutes * JOBS_A_MINUTE));
   const say = (text: string): void => void process.stdout.write(`${new Date().toISOString()} ${text}\n`);
   say(`seed ${seed}: ${jobs} jobs, ${workers} workers`);
   const { report, directory } = await runChaos({
     ...{ minutes, seed, jobs, workers, calmMinutes: calm },
     natsBinary: nats,
-    faults,
+    ...{ faults, ease },
     onProgress: say,
   });
   process.stdout.write(`\n${toTable(report)}\n`);

@@ -70,15 +70,20 @@ const MEAN_SECONDS: Readonly<Record<FaultKind, number>> = {
   'order.duplicate': 10,
 };
 
+export interface PlanSize {
+  readonly jobs: number;
+  readonly durationMs: number;
+  readonly faults: readonly FaultKind[];
+  /** So many times rarer than usual are faults. */
+  readonly ease: number;
+}
+
 /** The whole run, decided beforehand; only the machine's own timing is left to chance. */
-export function planChaos(
-  random: Random,
-  size: { readonly jobs: number; readonly durationMs: number; readonly faults: readonly FaultKind[] },
-): Plan {
+export function planChaos(random: Random, size: PlanSize): Plan {
   const jobs = Array.from({ length: size.jobs }, (_, number) =>
     planJob(random.fork(`job/${number}`), number, size.durationMs),
   );
-  const faults = size.faults.flatMap((kind) => planFaults(random.fork(kind), kind, size.durationMs));
+  const faults = size.faults.flatMap((kind) => planFaults(random.fork(kind), kind, size));
   return {
     jobs: jobs.toSorted((a, b) => a.submitAtMs - b.submitAtMs),
     faults: faults.toSorted((a, b) => a.atMs - b.atMs),
@@ -129,9 +134,13 @@ function urlOf(random: Random, number: number, kind: JobKind): string {
   return `https://script.test/job${number}/${segments}/1000/${paceMs}${query[kind]}`;
 }
 
-function planFaults(random: Random, kind: FaultKind, durationMs: number): readonly PlannedFault[] {
+function planFaults(
+  random: Random,
+  kind: FaultKind,
+  { durationMs, ease }: PlanSize,
+): readonly PlannedFault[] {
   const faults: PlannedFault[] = [];
-  const meanMs = MEAN_SECONDS[kind] * 1000;
+  const meanMs = MEAN_SECONDS[kind] * 1000 * ease;
   // The first one at half the mean, so that a short run has one of most kinds.
   for (let atMs = 3000 + random.waitMs(meanMs / 2); atMs < durationMs; atMs += 1000 + random.waitMs(meanMs)) {
     faults.push({ atMs, kind, choice: random.next(), durationMs: durationOf(random, kind) });

@@ -44,7 +44,7 @@ export function toTable(report: ChaosReport): string {
     ['attempts that continued at a checkpoint', jobs.resumed],
     ...CHECKS.map((check): [string, number] => [check, countOf(report, check)]),
     ['recovery after a worker`s SIGKILL, p50 / p99', timesOf(report.recovery)],
-    ['the same, where NATS was there throughout and no order came twice', timesOf(report.quietRecovery)],
+    ['the same, where neither NATS nor another worker was hit meanwhile', timesOf(report.quietRecovery)],
     ...FAULT_KINDS.map((kind): [string, number] => [`fault: ${kind}`, report.faults[kind] ?? 0]),
     ['API calls tried again', report.apiRetries],
     ['cursor clients / sessions', `${clients.count} / ${clients.sessions}`],

@@ -1,25 +1,24 @@
 import { setMaxListeners } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { JOB_PRIORITIES } from '../../src/domain/vocabulary.ts';
 import { findNatsServer } from '../../src/local/find-nats-server.ts';
 import { connectToNats, type NatsConnection } from '../../src/messaging/connection.ts';
-import { laneState, ordersBelowAckFloor } from '../../src/messaging/orders.ts';
+import { laneState } from '../../src/messaging/orders.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { ApiClient } from './api-client.ts';
-import { audit, type Breach } from './audit.ts';
-import { readChains, type StoredFact } from './chains.ts';
 import { Cluster } from './cluster.ts';
 import { followJob, type Received } from './cursor-client.ts';
 import { FAULT_KINDS, type FaultKind, planChaos } from './plan.ts';
 import { Random } from './random.ts';
-import { percentile, type Recovery, recoveriesOf } from './recovery.ts';
-import type { ChaosReport, RecoveryTimes } from './report.ts';
+import { type Aftermath, dump, leftovers, type Run, reckon } from './reckon.ts';
+import type { ChaosReport } from './report.ts';
 import { RunDatabase } from './run-database.ts';
-import { rage, type StormReport } from './storm.ts';
+import { rage } from './storm.ts';
 import { type SubmittedJob, submit } from './submitter.ts';
+import { until } from './until.ts';
 
 export interface ChaosOptions {
   readonly minutes: number;
@@ -27,6 +26,8 @@ export interface ChaosOptions {
   readonly jobs: number;
   readonly workers: number;
   readonly natsBinary?: string | undefined;
+  /** So many times rarer than usual are faults; 1 by default. */
+  readonly ease?: number | undefined;
   /** All kinds by default. */
   readonly faults?: readonly FaultKind[] | undefined;
   /** How long all jobs may take to end after the storm. */
@@ -66,22 +67,6 @@ export async function runChaos(
   }
 }
 
-interface Run {
-  readonly options: ChaosOptions;
-  readonly cluster: Cluster;
-  readonly nc: NatsConnection;
-  readonly database: RunDatabase;
-  readonly onSurprise: (text: string) => void;
-}
-
-interface Aftermath {
-  readonly submitted: readonly SubmittedJob[];
-  readonly received: readonly Received[];
-  readonly storm: StormReport;
-  readonly calmMs: number;
-  readonly apiRetries: number;
-}
-
 async function letItStorm({ options, cluster, nc, database, onSurprise }: Run): Promise<Aftermath> {
   const { minutes, seed, onProgress } = options;
   const random = new Random(`${seed}`);
@@ -89,6 +74,7 @@ async function letItStorm({ options, cluster, nc, database, onSurprise }: Run): 
     jobs: options.jobs,
     durationMs: minutes * 60_000,
     faults: options.faults ?? FAULT_KINDS,
+    ease: options.ease ?? 1,
   });
   const startedAt = Date.now();
   const over = new AbortController();
@@ -124,109 +110,7 @@ async function letItStorm({ options, cluster, nc, database, onSurprise }: Run): 
   return { submitted, received, storm, calmMs, apiRetries: api.retries };
 }
 
-/** Polls until it holds or the deadline passes; what does not hold then, the audit tells. */
-async function until(holds: () => Promise<boolean>, deadline: number): Promise<void> {
-  while (Date.now() < deadline) {
-    if (await holds().catch(() => false)) return;
-    await delay(1000);
-  }
-}
-
-async function leftovers(nc: NatsConnection): Promise<readonly number[]> {
-  const lanes = await Promise.all(
-    JOB_PRIORITIES.map((priority) => ordersBelowAckFloor(nc, 'whisper', priority)),
-  );
-  return lanes.flat().map(({ sequence }) => sequence);
-}
-
 async function backlog(nc: NatsConnection): Promise<number> {
   const lanes = await Promise.all(JOB_PRIORITIES.map((priority) => laneState(nc, 'whisper', priority)));
   return lanes.reduce((sum, lane) => sum + lane.pending + lane.ackPending, 0);
-}
-
-async function reckon(
-  { options, cluster, nc, database }: Run,
-  aftermath: Aftermath,
-  surprises: readonly string[],
-  natsVersion: string,
-): Promise<ChaosReport> {
-  const { chains, lastSequence } = await readChains(nc);
-  await until(async () => (await database.projectedTo()) >= lastSequence, Date.now() + 30_000);
-  const [states, segments, quarantined] = await Promise.all([
-    database.jobs(),
-    database.segments(),
-    database.quarantined(),
-  ]);
-  const breaches: Breach[] = [
-    ...audit({ ...aftermath, plannedCount: options.jobs, states, segments, chains }),
-    ...(await leftovers(nc)).map(
-      (sequence): Breach => ({
-        check: 'messages left below the ack floor',
-        jobId: null,
-        what: `order ${sequence}`,
-      }),
-    ),
-    ...quarantined.map((what): Breach => ({ check: 'facts in quarantine', jobId: null, what })),
-    ...surprises.map((what): Breach => ({ check: 'surprises', jobId: null, what })),
-  ];
-  const started = [...chains.values()].flat().filter(({ fact }) => fact.type === 'started');
-  const recoveries = recoveriesOf(aftermath.storm.kills, chains);
-  const ended = (status: string): number => states.filter((state) => state.status === status).length;
-  return {
-    seed: options.seed,
-    minutes: options.minutes,
-    natsVersion,
-    calmSeconds: Math.round(aftermath.calmMs / 1000),
-    jobs: {
-      submitted: aftermath.submitted.length,
-      completed: ended('COMPLETED'),
-      canceled: ended('CANCELED'),
-      failed: ended('FAILED'),
-      deadLettered: states.filter((state) => state.deadLetteredAt !== null).length,
-      attempts: started.length,
-      resumed: started.filter(({ fact }) => fact.checkpointMs > 0).length,
-    },
-    faults: aftermath.storm.counts,
-    apiRetries: aftermath.apiRetries,
-    clients: {
-      count: aftermath.received.length,
-      sessions: aftermath.received.reduce((sum, client) => sum + client.sessions, 0),
-    },
-    recovery: timesOf(recoveries),
-    quietRecovery: timesOf(recoveries.filter((recovery) => wasQuiet(recovery, cluster, aftermath.storm))),
-    breaches,
-  };
-}
-
-function wasQuiet(
-  { jobId, killedAt, tookMs }: Recovery,
-  { outages }: Cluster,
-  { duplicated }: StormReport,
-): boolean {
-  if (duplicated.has(jobId)) return false;
-  // Without Postgres an order comes again all the same.
-  const away = outages.filter(({ service }) => service === 'nats');
-  return !away.some(({ from, to }) => from < killedAt + tookMs && to > killedAt - 1000);
-}
-
-function timesOf(recoveries: readonly Recovery[]): RecoveryTimes {
-  const times = recoveries.map(({ tookMs }) => tookMs);
-  return { count: times.length, p50: percentile(times, 50), p99: percentile(times, 99) };
-}
-
-/** Everything that is known of the jobs concerned, to look into without the run. */
-async function dump({ nc, database }: Run, report: ChaosReport, directory: string): Promise<void> {
-  const { chains } = await readChains(nc);
-  const ids = [...new Set(report.breaches.flatMap(({ jobId }) => (jobId === null ? [] : [jobId])))];
-  const rows = await database.query<{ id: string }>('SELECT * FROM jobs WHERE id = ANY($1)', [ids]);
-  const brief = ({ fact, sequence, at }: StoredFact) => ({
-    ...{ sequence, at: new Date(at).toISOString() },
-    ...fact,
-    ...('segments' in fact ? { segments: fact.segments.map(({ index }) => index) } : {}),
-  });
-  const jobs = ids.map((id) => ({
-    row: rows.find((row) => row.id === id),
-    facts: (chains.get(id) ?? []).map(brief),
-  }));
-  await writeFile(join(directory, 'breaches.json'), JSON.stringify({ report, jobs }, null, 1));
 }

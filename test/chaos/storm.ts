@@ -17,6 +17,8 @@ export interface StormReport {
   readonly kills: readonly Kill[];
   /** Jobs that got an order twice, which brings a lost one back sooner. */
   readonly duplicated: ReadonlySet<string>;
+  /** When any worker was hit by anything. */
+  readonly workerFaults: readonly number[];
 }
 
 export interface StormContext {
@@ -31,19 +33,24 @@ export async function rage(faults: readonly PlannedFault[], context: StormContex
   const counts = {} as Record<FaultKind, number>;
   const kills: Kill[] = [];
   const duplicated = new Set<string>();
+  const workerFaults: number[] = [];
   for (const [number, fault] of faults.entries()) {
     await delay(Math.max(0, context.startedAt + fault.atMs - Date.now()));
-    if (await strike(fault, number, context, { kills, duplicated }))
+    if (await strike(fault, number, context, { kills, duplicated, workerFaults }))
       counts[fault.kind] = (counts[fault.kind] ?? 0) + 1;
   }
-  return { counts, kills, duplicated };
+  return { counts, kills, duplicated, workerFaults };
 }
 
 async function strike(
   fault: PlannedFault,
   number: number,
   context: StormContext,
-  notes: { readonly kills: Kill[]; readonly duplicated: Set<string> },
+  notes: {
+    readonly kills: Kill[];
+    readonly duplicated: Set<string>;
+    readonly workerFaults: number[];
+  },
 ): Promise<boolean> {
   const { cluster } = context;
   const [target, signal] = fault.kind.split('.') as [string, NodeJS.Signals];
@@ -56,8 +63,9 @@ async function strike(
       if (member === null || (member.isFrozen && signal !== 'SIGKILL')) return false;
       const workerId = member.ready?.workerId;
       if (!member.signal(signal)) return false;
+      if (target === 'worker') notes.workerFaults.push(Date.now());
       if (signal === 'SIGKILL' && typeof workerId === 'string')
-        notes.kills.push({ workerId, at: Date.now() });
+        notes.kills.push({ workerId, at: notes.workerFaults.at(-1) ?? 0 });
       if (signal === 'SIGSTOP') void thaw(member, fault.durationMs);
       return true;
     }
