@@ -31,7 +31,7 @@ export const WORKER_TIMING: WorkerTiming = {
   livenessMs: 2_000,
   coalesceMs: 50,
   segmentsIntervalMs: 300,
-  idleMs: 2_000,
+  idleMs: 1_500,
   announceMs: 5_000,
   engineAbortMs: 5_000,
 };
