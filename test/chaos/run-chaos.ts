@@ -9,9 +9,10 @@ import { connectToNats, type NatsConnection } from '../../src/messaging/connecti
 import { laneState } from '../../src/messaging/orders.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { ApiClient } from './api-client.ts';
+import type { ChaosOptions } from './chaos-options.ts';
 import { Cluster } from './cluster.ts';
 import { followJob, type Received } from './cursor-client.ts';
-import { FAULT_KINDS, type FaultKind, planChaos } from './plan.ts';
+import { FAULT_KINDS, planChaos } from './plan.ts';
 import { Random } from './random.ts';
 import { type Aftermath, dump, leftovers, type Run, reckon } from './reckon.ts';
 import type { ChaosReport } from './report.ts';
@@ -19,21 +20,6 @@ import { RunDatabase } from './run-database.ts';
 import { rage } from './storm.ts';
 import { type SubmittedJob, submit } from './submitter.ts';
 import { until } from './until.ts';
-
-export interface ChaosOptions {
-  readonly minutes: number;
-  readonly seed: number;
-  readonly jobs: number;
-  readonly workers: number;
-  readonly natsBinary?: string | undefined;
-  /** So many times rarer than usual are faults; 1 by default. */
-  readonly ease?: number | undefined;
-  /** All kinds by default. */
-  readonly faults?: readonly FaultKind[] | undefined;
-  /** How long all jobs may take to end after the storm. */
-  readonly calmMinutes: number;
-  readonly onProgress: (text: string) => void;
-}
 
 /**
  * A storm over a whole system of real processes, then calm, then the reckoning. A run without a breach leaves nothing
