@@ -11,11 +11,11 @@ const modules = join(root, 'node_modules');
 const stampFile = join(modules, '.installed');
 
 const PROGRAMS = {
-  start: 'dist/src/start.js',
+  start: 'dist/src/local/start.js',
   worker: 'dist/worker/main.js',
-  models: 'dist/worker/models-cli.js',
-  migrate: 'dist/src/migrate.js',
-  schema: 'dist/src/print-schema.js',
+  models: 'dist/worker/models/models-command.js',
+  migrate: 'dist/src/storage/migrate-command.js',
+  schema: 'dist/src/graphql/print-schema.js',
 };
 /** What works on the sources, and starts the programs as processes of their own. */
 const TOOLS = {

@@ -1,7 +1,7 @@
 import type { QueueView } from './app/application.ts';
 import type { Broker } from './app/ports.ts';
-import { LeaderWork } from './background/leader-work.ts';
-import { createNatsBroker } from './background/nats-broker.ts';
+import { LeaderWork } from './leader/leader-work.ts';
+import { createNatsBroker } from './messaging/broker.ts';
 import { DAY_MS, environment } from './compose-environment.ts';
 import type { Parts } from './compose-parts.ts';
 import { sweep } from './compose-storage.ts';

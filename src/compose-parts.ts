@@ -1,6 +1,6 @@
-import type { Hub } from './background/hub.ts';
-import type { NatsSession } from './background/nats-session.ts';
-import type { WorkerRegistry } from './background/worker-registry.ts';
+import type { Hub } from './live/hub.ts';
+import type { NatsSession } from './messaging/session.ts';
+import type { WorkerRegistry } from './live/worker-registry.ts';
 import type { Edge } from './compose-edge.ts';
 import type { Storage } from './compose-storage.ts';
 import type { ServerConfig } from './config/config.ts';

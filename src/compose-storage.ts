@@ -1,7 +1,7 @@
 import { deleteExpired } from './app/delete-expired.ts';
-import type { UploadDeps } from './app/upload-ports.ts';
-import { sweepExpiredUploads } from './app/uploads.ts';
-import type { NatsSession } from './background/nats-session.ts';
+import type { UploadDeps } from './uploads/upload-store.ts';
+import { sweepExpiredUploads } from './uploads/uploads.ts';
+import type { NatsSession } from './messaging/session.ts';
 import { DAY_MS, environment } from './compose-environment.ts';
 import type { ServerConfig } from './config/config.ts';
 import type { Health } from './http/routes.ts';

@@ -1,4 +1,4 @@
-import { startServer } from './compose.ts';
+import { startServer } from './server.ts';
 import { ConfigError, readServerConfig } from './config/config.ts';
 import { createLogger } from './observability/logger.ts';
 import { SchemaMismatchError } from './storage/migrate.ts';

@@ -5,9 +5,9 @@ import { ConfigError, readWorkerConfig, type WorkerConfig } from '../src/config/
 import { connectToNats, isConnected } from '../src/messaging/connection.ts';
 import { createLogger, type Logger } from '../src/observability/logger.ts';
 import { findFfmpeg } from './audio/find-ffmpeg.ts';
-import { type AudioPipeline, createAudioPipeline } from './audio-pipeline.ts';
+import { type AudioPipeline, createAudioPipeline } from './audio/audio-pipeline.ts';
 import type { TranscriptionEngine } from './engines/engine.ts';
-import { loadEngine } from './load-engine.ts';
+import { loadEngine } from './engines/load-engine.ts';
 import { startWorker } from './worker.ts';
 
 interface CommandLine {

@@ -2,10 +2,10 @@ import { CodecError } from '../src/contract/codec.ts';
 import { lanesOf, wakeSubject } from '../src/contract/subjects.ts';
 import type { JobPriority, QueueName } from '../src/domain/vocabulary.ts';
 import { isConnected, NatsAwayError, type NatsConnection } from '../src/messaging/connection.ts';
-import { type Delivery, PullTimeoutError, pullOrder } from '../src/messaging/pull-order.ts';
+import { type Delivery, PullTimeoutError, pullOrder } from '../src/messaging/pull-task.ts';
 import type { Logger } from '../src/observability/logger.ts';
 import type { WorkerTiming } from './timing.ts';
-import { Bell, pause } from './wait.ts';
+import { Bell, pause } from '../src/process/wait.ts';
 
 /** One sweep in so many begins with the least urgent lane, so that it never starves. */
 const FAIR_SWEEP = 10;

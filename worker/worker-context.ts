@@ -1,8 +1,8 @@
 import type { NatsConnection } from '../src/messaging/connection.ts';
 import type { Logger } from '../src/observability/logger.ts';
-import type { AudioPipeline } from './audio-pipeline.ts';
+import type { AudioPipeline } from './audio/audio-pipeline.ts';
 import type { TranscriptionEngine } from './engines/engine.ts';
-import type { SpeedMeter } from './speed-meter.ts';
+import type { SpeedMeter } from './run/speed-meter.ts';
 import type { WorkerTiming } from './timing.ts';
 
 /** What all runs of a worker share. */

@@ -3,18 +3,18 @@ import { v7 as uuidv7 } from 'uuid';
 import { toId } from '../src/domain/ids.ts';
 import { DEFAULT_MODEL, queueOf } from '../src/domain/vocabulary.ts';
 import type { NatsConnection } from '../src/messaging/connection.ts';
-import type { Delivery } from '../src/messaging/pull-order.ts';
+import type { Delivery } from '../src/messaging/pull-task.ts';
 import type { Logger } from '../src/observability/logger.ts';
 import { Announcer } from './announcer.ts';
-import { prepareWorkDirectory } from './attempt-directory.ts';
-import type { AudioPipeline } from './audio-pipeline.ts';
-import type { AttemptEnd } from './claim-job.ts';
+import { prepareWorkDirectory } from './run/work-directory.ts';
+import type { AudioPipeline } from './audio/audio-pipeline.ts';
+import type { AttemptEnd } from './run/claim-task.ts';
 import type { TranscriptionEngine } from './engines/engine.ts';
 import { PullLoop } from './pull-loop.ts';
-import { runAttempt } from './run-attempt.ts';
-import { SpeedMeter } from './speed-meter.ts';
+import { runAttempt } from './run/run-task.ts';
+import { SpeedMeter } from './run/speed-meter.ts';
 import { WORKER_TIMING, type WorkerTiming } from './timing.ts';
-import { pause } from './wait.ts';
+import { pause } from '../src/process/wait.ts';
 import type { WorkerContext } from './worker-context.ts';
 
 export interface WorkerOptions {

@@ -5,7 +5,7 @@ import { endWaiting } from '../domain/job-endings.ts';
 import type { RetryPolicy } from '../domain/retry-policy.ts';
 import { isFinal } from '../domain/vocabulary.ts';
 import type { CancelJobInput, CancelOutcome, Principal } from './application.ts';
-import { applyFact } from './apply-fact.ts';
+import { applyFact } from './apply-event.ts';
 import type { Broker, Environment, JobStore, StoredJob } from './ports.ts';
 import { validate } from './validate.ts';
 

@@ -3,7 +3,7 @@ import { execa } from 'execa';
 import { cacheDirectory } from '../config/cache-directory.ts';
 import type { Logger } from '../observability/logger.ts';
 import { unpackDebianPackage } from './debian-package.ts';
-import { findExecutable, isExecutable } from './find-executable.ts';
+import { findExecutable, isExecutable } from './find-in-path.ts';
 import { LocalServiceError } from './local-service.ts';
 
 export interface NatsServerBinary {

@@ -3,12 +3,12 @@ import { watch } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Logger } from '../observability/logger.ts';
-import { lockDirectory } from './directory-lock.ts';
+import { lockDirectory } from '../process/directory-lock.ts';
 import { findNatsServer, type NatsServerBinary } from './find-nats-server.ts';
 import { type LocalService, LocalServiceError } from './local-service.ts';
-import { commandLineOf } from './process-identity.ts';
+import { commandLineOf } from '../process/process-identity.ts';
 import { ServiceProcess } from './service-process.ts';
-import { type StopStep, stopStranger } from './stop-process.ts';
+import { type StopStep, stopStranger } from '../process/stop-process.ts';
 
 export interface NatsServerOptions {
   /** Made when absent; the same folder gives the same streams. */

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Logger } from '../observability/logger.ts';
-import { deathSignalPrefix } from './death-signal.ts';
+import { deathSignalPrefix } from '../process/death-signal.ts';
 import { LocalServiceError } from './local-service.ts';
-import { type StopStep, stopInSteps } from './stop-process.ts';
+import { type StopStep, stopInSteps } from '../process/stop-process.ts';
 
 const TAIL_LINES = 20;
 

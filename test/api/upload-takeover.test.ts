@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createUpload, receiveUpload, sweepExpiredUploads } from '../../src/app/uploads.ts';
+import { createUpload, receiveUpload, sweepExpiredUploads } from '../../src/uploads/uploads.ts';
 import { ANONYMOUS } from '../../src/auth/authenticate.ts';
 import { type Edge, startEdge } from '../support/edge.ts';
 

@@ -1,6 +1,6 @@
 import { endsAttempt, type FactMessage } from '../../src/contract/messages.ts';
 import type { NatsConnection } from '../../src/messaging/connection.ts';
-import { readFacts } from '../../src/messaging/fact-reader.ts';
+import { readFacts } from '../../src/messaging/event-reader.ts';
 
 /** A fact with the time at which JetStream stored it. */
 export interface StoredFact {

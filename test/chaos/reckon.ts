@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { JOB_PRIORITIES } from '../../src/domain/vocabulary.ts';
 import type { NatsConnection } from '../../src/messaging/connection.ts';
-import { ordersBelowAckFloor } from '../../src/messaging/orders.ts';
+import { ordersBelowAckFloor } from '../../src/messaging/tasks.ts';
 import { audit, type Breach } from './audit.ts';
 import { readChains, type StoredFact } from './chains.ts';
 import type { ChaosOptions } from './chaos-options.ts';

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { JOB_PRIORITIES } from '../../src/domain/vocabulary.ts';
 import { findNatsServer } from '../../src/local/find-nats-server.ts';
 import { connectToNats, type NatsConnection } from '../../src/messaging/connection.ts';
-import { laneState } from '../../src/messaging/orders.ts';
+import { laneState } from '../../src/messaging/tasks.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { ApiClient } from './api-client.ts';
 import type { ChaosOptions } from './chaos-options.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '../../src/messaging/connection.ts';
-import { findOrder, publishOrder } from '../../src/messaging/orders.ts';
+import { findOrder, publishOrder } from '../../src/messaging/tasks.ts';
 import type { Cluster } from './cluster.ts';
 import type { Member } from './member.ts';
 import type { FaultKind, PlannedFault } from './plan.ts';

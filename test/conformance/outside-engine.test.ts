@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { createLogger } from '../../src/observability/logger.ts';
 import type { WavPiece } from '../../worker/engines/engine.ts';
-import { loadEngine } from '../../worker/load-engine.ts';
+import { loadEngine } from '../../worker/engines/load-engine.ts';
 import { aWorkerConfig, DEFAULT_OPTIONS } from '../support/engine-probe.ts';
 import { describeEngine } from './engine-suite.ts';
 

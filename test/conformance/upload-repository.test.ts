@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
-import { PostgresUploadRepository } from '../../src/storage/upload-repository.ts';
+import { PostgresUploadRepository } from '../../src/uploads/upload-repository.ts';
 import { MemoryUploadRepository } from '../support/memory-upload-repository.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { describeUploadRepository } from '../support/upload-repository-suite.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isAlive } from '../../src/local/process-identity.ts';
+import { isAlive } from '../../src/process/process-identity.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** The first worker on a machine builds whisper.cpp. */
@@ -31,7 +31,7 @@ interface Start {
 
 function start(...args: readonly string[]): Start {
   const { DATABASE_URL: _database, NATS_URL: _nats, PORT: _port, ...env } = process.env;
-  const started = spawn(process.execPath, ['dist/src/start.js', ...args], {
+  const started = spawn(process.execPath, ['dist/src/local/start.js', ...args], {
     cwd: root,
     env: { ...env, DATA_DIR: dataDirectory },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -10,8 +10,8 @@ import {
 } from '../../src/contract/subjects.ts';
 import { connectToNats, type NatsConnection } from '../../src/messaging/connection.ts';
 import { clearControl, publishCancel, readControl, watchControl } from '../../src/messaging/control.ts';
-import { appendFact, MalformedFactError, readLastFact } from '../../src/messaging/fact-chain.ts';
-import { type ReadFact, readFacts } from '../../src/messaging/fact-reader.ts';
+import { appendFact, MalformedFactError, readLastFact } from '../../src/messaging/chain.ts';
+import { type ReadFact, readFacts } from '../../src/messaging/event-reader.ts';
 import { hearRun, subscribeLive } from '../../src/messaging/live.ts';
 import {
   deleteOrder,
@@ -19,9 +19,9 @@ import {
   laneState,
   ordersBelowAckFloor,
   publishOrder,
-} from '../../src/messaging/orders.ts';
+} from '../../src/messaging/tasks.ts';
 import { publishProgress, readProgress } from '../../src/messaging/progress.ts';
-import { PullTimeoutError, pullOrder } from '../../src/messaging/pull-order.ts';
+import { PullTimeoutError, pullOrder } from '../../src/messaging/pull-task.ts';
 import { ensureLanes, ensureStreams, StreamConfigError } from '../../src/messaging/streams.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { anOrder, aStartedFact, factFields } from '../support/builders.ts';

@@ -118,7 +118,7 @@ describe('pulling a model', () => {
 
 describe('the models command', () => {
   const models = (args: string[], env: NodeJS.ProcessEnv) =>
-    promisify(execFile)(process.execPath, ['--import', 'tsx', 'worker/models-cli.ts', ...args], {
+    promisify(execFile)(process.execPath, ['--import', 'tsx', 'worker/models/models-command.ts', ...args], {
       cwd: join(import.meta.dirname, '../..'),
       env: { ...process.env, MODELS_DIR: directory, ...env },
     });

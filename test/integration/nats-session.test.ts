@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { expect, it, onTestFinished } from 'vitest';
-import { NatsSession } from '../../src/background/nats-session.ts';
+import { NatsSession } from '../../src/messaging/session.ts';
 import type { NatsConnection } from '../../src/messaging/connection.ts';
 import { eventually } from '../support/edge.ts';
 import { startTestNats } from '../support/nats.ts';

@@ -2,7 +2,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { STREAMS } from '../../src/contract/subjects.ts';
-import { deleteOrder, laneState } from '../../src/messaging/orders.ts';
+import { deleteOrder, laneState } from '../../src/messaging/tasks.ts';
 import { endWorker, type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
 import { eventually, typesOf } from '../support/worker-rig.ts';
 

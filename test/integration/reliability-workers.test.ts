@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { publishOrder } from '../../src/messaging/orders.ts';
+import { publishOrder } from '../../src/messaging/tasks.ts';
 import { anOrder } from '../support/builders.ts';
 import { endWorker, type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
 import { eventually, segmentsOf, typesOf } from '../support/worker-rig.ts';

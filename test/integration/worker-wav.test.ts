@@ -1,7 +1,7 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { AudioPipeline } from '../../worker/audio-pipeline.ts';
+import type { AudioPipeline } from '../../worker/audio/audio-pipeline.ts';
 import type { WavEngine, WavPiece } from '../../worker/engines/engine.ts';
 import { aCheckpoint } from '../support/builders.ts';
 import { ends, segmentsOf, startWorkerRig, type WorkerRig } from '../support/worker-rig.ts';

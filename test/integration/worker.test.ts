@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PROTOCOL_VERSION, type WorkerAnnouncement } from '../../src/contract/messages.ts';
 import { publishCancel } from '../../src/messaging/control.ts';
-import { appendFact } from '../../src/messaging/fact-chain.ts';
+import { appendFact } from '../../src/messaging/chain.ts';
 import { subscribeLive } from '../../src/messaging/live.ts';
-import { publishOrder } from '../../src/messaging/orders.ts';
+import { publishOrder } from '../../src/messaging/tasks.ts';
 import { aCheckpoint, aStartedFact } from '../support/builders.ts';
 import { scriptOf } from '../support/scripted-engine.mjs';
 import {

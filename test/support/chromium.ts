@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import { findExecutable, isExecutable } from '../../src/local/find-executable.ts';
+import { findExecutable, isExecutable } from '../../src/local/find-in-path.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 const APPLICATIONS = [

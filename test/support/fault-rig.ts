@@ -10,7 +10,7 @@ import type { FactMessage } from '../../src/contract/messages.ts';
 import { laneConsumer, STREAMS } from '../../src/contract/subjects.ts';
 import { JOB_PRIORITIES } from '../../src/domain/vocabulary.ts';
 import { connectToNats, type NatsConnection } from '../../src/messaging/connection.ts';
-import { readFacts } from '../../src/messaging/fact-reader.ts';
+import { readFacts } from '../../src/messaging/event-reader.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { GraphQLClient, type Variables } from './graphql-client.ts';
 import { JobCalls } from './job-calls.ts';

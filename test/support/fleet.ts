@@ -1,4 +1,4 @@
-import { applyFact } from '../../src/app/apply-fact.ts';
+import { applyFact } from '../../src/app/apply-event.ts';
 import type { JobUpdate } from '../../src/app/ports.ts';
 import { endsAttempt, type FactMessage, type Order } from '../../src/contract/messages.ts';
 import { factsOf, type Job } from '../../src/domain/job.ts';
@@ -7,7 +7,7 @@ import { retryByHand } from '../../src/domain/job-transitions.ts';
 import type { Checkpoint, Segment } from '../../src/domain/transcript.ts';
 import type { Refusal } from '../../src/domain/transition.ts';
 import { type AttemptOutcome, type Failure, isFinal } from '../../src/domain/vocabulary.ts';
-import { decideAttempt, type RunPlan } from '../../worker/decide-attempt.ts';
+import { decideAttempt, type RunPlan } from '../../worker/run/decide-run.ts';
 import { anOrder, aSegment, JOB_ID, later, NOON, POLICY } from './builders.ts';
 
 /** What the recording says, whoever transcribes it. */

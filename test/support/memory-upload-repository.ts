@@ -1,4 +1,4 @@
-import type { UploadRecord, UploadRepository } from '../../src/app/upload-ports.ts';
+import type { UploadRecord, UploadRepository } from '../../src/uploads/upload-store.ts';
 
 /** The obligations of `UploadRepository` in memory, for tests of what is above it. */
 export class MemoryUploadRepository implements UploadRepository {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { UploadRecord, UploadRepository } from '../../src/app/upload-ports.ts';
+import type { UploadRecord, UploadRepository } from '../../src/uploads/upload-store.ts';
 import { later, NOON } from './builders.ts';
 
 let made = 0;

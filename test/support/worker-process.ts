@@ -1,6 +1,6 @@
 import { connectToNats } from '../../src/messaging/connection.ts';
 import { createLogger } from '../../src/observability/logger.ts';
-import { createAudioPipeline } from '../../worker/audio-pipeline.ts';
+import { createAudioPipeline } from '../../worker/audio/audio-pipeline.ts';
 import type { WorkerTiming } from '../../worker/timing.ts';
 import { startWorker } from '../../worker/worker.ts';
 import { createEngine } from './scripted-engine.mjs';

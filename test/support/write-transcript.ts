@@ -4,7 +4,7 @@ import {
   type TranscriptFormatOptions,
   type TranscriptHead,
   transcriptWriter,
-} from '../../src/domain/transcript-formats.ts';
+} from '../../src/captions/transcript-formats.ts';
 
 /** The whole document at once. */
 export function writeTranscript(

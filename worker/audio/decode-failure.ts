@@ -1,6 +1,6 @@
 import type { FailureKind } from '../../src/domain/vocabulary.ts';
 import { EngineError } from '../engines/engine.ts';
-import { withoutPaths } from '../process/without-paths.ts';
+import { withoutPaths } from '../run/without-paths.ts';
 
 function make(kind: FailureKind, code: string, retryable: boolean, message: string) {
   return (detail?: string) =>

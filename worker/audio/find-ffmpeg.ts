@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { findExecutable, isExecutable } from '../process/find-executable.ts';
+import { findExecutable, isExecutable } from '../../src/process/find-executable.ts';
 
 export interface FoundFfmpeg {
   readonly path: string;

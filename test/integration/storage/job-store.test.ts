@@ -5,7 +5,7 @@ import { ValidationError } from '../../../src/domain/errors.ts';
 import { endWaiting } from '../../../src/domain/job-endings.ts';
 import { deleteOldKeys } from '../../../src/storage/idempotency-keys.ts';
 import { createJobSchedule } from '../../../src/storage/job-schedule.ts';
-import { PostgresUploadRepository } from '../../../src/storage/upload-repository.ts';
+import { PostgresUploadRepository } from '../../../src/uploads/upload-repository.ts';
 import { aNewJob, DAY_MS, openTestStorage, TENANT, type TestStorage } from '../../support/storage.ts';
 
 let storage: TestStorage;

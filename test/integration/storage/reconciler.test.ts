@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { AdmittedJob, Broker } from '../../../src/app/ports.ts';
-import { Reconciler } from '../../../src/background/reconciler.ts';
+import { Reconciler } from '../../../src/leader/reconciler.ts';
 import { createJobSchedule } from '../../../src/storage/job-schedule.ts';
 import { eventually } from '../../support/edge.ts';
 import { openTestStorage, type TestStorage } from '../../support/storage.ts';

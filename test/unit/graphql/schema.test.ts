@@ -11,7 +11,7 @@ import {
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { schema } from '../../../src/graphql/schema.ts';
-import { schemaText } from '../../../src/print-schema.ts';
+import { schemaText } from '../../../src/graphql/print-schema.ts';
 
 interface Described {
   readonly name: string;

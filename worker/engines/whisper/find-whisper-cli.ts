@@ -1,4 +1,4 @@
-import { findExecutable, isExecutable } from '../../process/find-executable.ts';
+import { findExecutable, isExecutable } from '../../../src/process/find-executable.ts';
 import { type BuildOptions, buildWhisperCli, builtWhisperCli } from './build-whisper-cli.ts';
 import { WhisperMissingError } from './whisper-failure.ts';
 

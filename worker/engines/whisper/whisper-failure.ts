@@ -1,6 +1,6 @@
 import type { FailureKind } from '../../../src/domain/vocabulary.ts';
-import type { ChildExit } from '../../process/run-child.ts';
-import { withoutPaths } from '../../process/without-paths.ts';
+import type { ChildExit } from '../../../src/process/run-child.ts';
+import { withoutPaths } from '../../run/without-paths.ts';
 import { EngineError } from '../engine.ts';
 
 /** The engine can't start on this machine; the message names the remedy. */

@@ -1,0 +1,113 @@
+import type { Segment } from '../domain/transcript.ts';
+import { timesAlong } from './word-times.ts';
+
+/** A piece of caption text that stays on one line, with the time it is spoken. */
+export interface CaptionUnit {
+  readonly text: string;
+  /** Graphemes: what a reader counts as characters. */
+  readonly width: number;
+  /** True when no space stands before it, on the same line. */
+  readonly glued: boolean;
+  /** False for what captions add, such as a speaker's name. */
+  readonly spoken: boolean;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+const words = new Intl.Segmenter('en', { granularity: 'word' });
+
+const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
+/** No-break spaces hold a word together ("10 km", "Bonjour !"), so they are not where it ends. */
+const BREAKING_SPACE = /[^\S\u00a0\u2007\u202f\ufeff]+/u;
+const CONTROL_CHARACTERS = /[\p{Cc}\u2028\u2029]+/gu;
+/** Scripts that put no space between words: a line may end after any word. */
+const UNSPACED_SCRIPT =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+const OPENING_PUNCTUATION = /^[\p{Ps}\p{Pi}]/u;
+
+/** Graphemes of a text. Source: Unicode Standard Annex 29. */
+export function widthOf(text: string): number {
+  if (PRINTABLE_ASCII.test(text)) return text.length;
+  let count = 0;
+  for (const _grapheme of graphemes.segment(text)) count += 1;
+  return count;
+}
+
+/** The text on one line: control characters and runs of space become one space, none at the ends. */
+export function onOneLine(text: string): string {
+  return chunksOf(text).join(' ');
+}
+
+function chunksOf(text: string): string[] {
+  return text
+    .replace(CONTROL_CHARACTERS, ' ')
+    .split(BREAKING_SPACE)
+    .filter((chunk) => chunk !== '');
+}
+
+/**
+ * A segment's text as units of at most `maxWidth` graphemes. A unit is what stands between two spaces; it
+ * is divided only where its script has no spaces, or when no line could hold it: then between words, and
+ * inside a word as the last resort.
+ */
+export function captionUnits(
+  segment: Pick<Segment, 'startMs' | 'endMs' | 'text' | 'words'>,
+  maxWidth: number,
+): CaptionUnit[] {
+  const chunks = chunksOf(segment.text);
+  const times = timesAlong(segment, chunks);
+  const units: CaptionUnit[] = [];
+  let offset = 0;
+  for (const chunk of chunks) {
+    piecesOf(chunk, maxWidth).forEach((text, index) => {
+      units.push({
+        text,
+        width: widthOf(text),
+        glued: index > 0,
+        spoken: true,
+        startMs: times.startAt(offset),
+        endMs: times.endAt(offset + text.length),
+      });
+      offset += text.length;
+    });
+  }
+  return units;
+}
+
+function piecesOf(chunk: string, maxWidth: number): string[] {
+  if (!UNSPACED_SCRIPT.test(chunk) && widthOf(chunk) <= maxWidth) return [chunk];
+  return wordsWithPunctuation(chunk).flatMap((piece) => hardPieces(piece, maxWidth));
+}
+
+/** Punctuation stays with the word it follows, an opening bracket with the one it precedes. */
+function wordsWithPunctuation(chunk: string): string[] {
+  const pieces: string[] = [];
+  let opened = false;
+  for (const { segment: text, isWordLike } of words.segment(chunk)) {
+    const opens = !isWordLike && OPENING_PUNCTUATION.test(text);
+    const last = pieces.length - 1;
+    if (last >= 0 && (opened || !(isWordLike || opens))) pieces[last] += text;
+    else pieces.push(text);
+    opened = opens;
+  }
+  return pieces;
+}
+
+function hardPieces(piece: string, maxWidth: number): string[] {
+  if (widthOf(piece) <= maxWidth) return [piece];
+  const pieces: string[] = [];
+  let text = '';
+  let width = 0;
+  for (const { segment: grapheme } of graphemes.segment(piece)) {
+    if (width === maxWidth) {
+      pieces.push(text);
+      text = '';
+      width = 0;
+    }
+    text += grapheme;
+    width += 1;
+  }
+  pieces.push(text);
+  return pieces;
+}

@@ -1,0 +1,219 @@
+import type {
+  JobProgressEvent,
+  JobSegmentsEvent,
+  JobView,
+  Principal,
+  WatchJobInput,
+  WatchSegmentsInput,
+} from '../app/application.ts';
+import type { JobReader } from '../app/ports.ts';
+import { NotFoundError, ValidationError } from '../domain/errors.ts';
+import type { Segment } from '../domain/transcript.ts';
+import { isFinal } from '../domain/vocabulary.ts';
+import type { Hub } from './hub.ts';
+import type { JobChannel } from './job-channel.ts';
+import { sleep } from '../process/loop.ts';
+import { decodeCursor, encodeCursor } from './watch-cursor.ts';
+
+const DEFAULT_MIN_INTERVAL_MS = 250;
+const MAX_SEGMENTS_PER_EVENT = 500;
+
+export interface WatchDeps {
+  readonly hub: Hub;
+  readonly reader: Pick<JobReader, 'segments'>;
+}
+
+/**
+ * The job's state at once, then every change, until it is final. Pulled by its reader: one that is slow gets fewer,
+ * newer events (`coalesced` counts the ticks it did not see), and every segment exactly once.
+ */
+export async function* watchJob(
+  deps: WatchDeps,
+  by: Principal,
+  input: WatchJobInput,
+  signal: AbortSignal,
+): AsyncGenerator<JobProgressEvent, void, void> {
+  const minIntervalMs = checkInterval(input.minIntervalMs ?? DEFAULT_MIN_INTERVAL_MS);
+  const reader = await SegmentReader.join(deps, by, input.id, input.after ?? null);
+  try {
+    let last: Told | null = null;
+    while (!signal.aborted && !reader.channel.deleted) {
+      const { channel } = reader;
+      const { version, ticks } = channel;
+      const newSegments = await reader.next();
+      // Read after the segments, so that the state never runs ahead of them.
+      const job = channel.view;
+      const complete = reader.hasAll;
+      const isNews =
+        last === null || job.revision !== last.event.job.revision || (complete && ticks !== last.ticks);
+      if (newSegments.length > 0 || (isNews && complete)) {
+        last = {
+          event: toEvent(reader, job, newSegments, ticks, last),
+          ticks,
+          generation: reader.generation,
+        };
+        yield last.event;
+      }
+      if (complete && isFinal(job.status)) return;
+      if (!complete && newSegments.length > 0) continue;
+      await channel.changedSince(version, signal);
+      if (last !== null) await pace(channel, last.event, minIntervalMs, reader.nextIndex, signal);
+    }
+  } finally {
+    reader.leave();
+  }
+}
+
+/** The last event that a subscriber was told. */
+interface Told {
+  readonly event: JobProgressEvent;
+  readonly ticks: number;
+  readonly generation: number;
+}
+
+function toEvent(
+  reader: SegmentReader,
+  job: JobView,
+  newSegments: readonly Segment[],
+  ticks: number,
+  last: Told | null,
+): JobProgressEvent {
+  const { generation, nextIndex, hasAll } = reader;
+  const isOver = isFinal(job.status);
+  const isRestarted = last === null || last.generation !== generation;
+  const isStatus = last !== null && (job.status !== last.event.job.status || (isOver && hasAll));
+  return {
+    type: isRestarted ? 'SNAPSHOT' : isStatus ? 'STATUS' : 'PROGRESS',
+    newSegments,
+    cursor: encodeCursor({ jobId: job.id, generation, nextIndex, revision: job.revision }),
+    at: new Date(),
+    coalesced: last === null ? 0 : Math.max(0, ticks - last.ticks - 1),
+    // A final status is told only with the last segment.
+    job: isOver && !hasAll ? { ...job, status: 'PROCESSING' } : job,
+  };
+}
+
+/** Ticks wait until the interval is over; a segment or a new status does not. */
+async function pace(
+  channel: JobChannel,
+  last: JobProgressEvent,
+  minIntervalMs: number,
+  nextIndex: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const until = last.at.getTime() + minIntervalMs;
+  while (!signal.aborted && !channel.deleted) {
+    const urgent = channel.nextIndex > nextIndex || channel.view.status !== last.job.status;
+    const waitMs = until - Date.now();
+    if (urgent || waitMs <= 0) return;
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    await Promise.race([sleep(waitMs, either), channel.changedSince(channel.version, either)]);
+    stop.abort();
+  }
+}
+
+function checkInterval(minIntervalMs: number): number {
+  if (minIntervalMs >= 100 && minIntervalMs <= 10_000) return minIntervalMs;
+  const message = '`minIntervalMs` must be 100 to 10000.';
+  throw new ValidationError([{ path: ['minIntervalMs'], rule: 'range', message }]);
+}
+
+/** Every segment once, in order, from the cursor or the start; ends with the job. */
+export async function* watchSegments(
+  deps: WatchDeps,
+  by: Principal,
+  input: WatchSegmentsInput,
+  signal: AbortSignal,
+): AsyncGenerator<JobSegmentsEvent, void, void> {
+  const reader = await SegmentReader.join(deps, by, input.id, input.after ?? null);
+  try {
+    while (!signal.aborted && !reader.channel.deleted) {
+      const { version } = reader.channel;
+      const from = reader.nextIndex;
+      const segments = await reader.next();
+      const job = reader.channel.view;
+      const ended = isFinal(job.status) && reader.hasAll;
+      if (segments.length > 0 || ended) {
+        yield {
+          cursor: encodeCursor({
+            jobId: job.id,
+            generation: reader.generation,
+            nextIndex: reader.nextIndex,
+            revision: job.revision,
+          }),
+          from: segments[0]?.index ?? from,
+          to: reader.nextIndex - 1,
+          segments,
+          jobStatus: isFinal(job.status) && !ended ? 'PROCESSING' : job.status,
+        };
+      }
+      if (ended) return;
+      if (reader.hasAll) await reader.channel.changedSince(version, signal);
+    }
+  } finally {
+    reader.leave();
+  }
+}
+
+/** One subscriber's place in a job's segments. */
+class SegmentReader {
+  readonly channel: JobChannel;
+  readonly #deps: WatchDeps;
+  readonly #jobId: string;
+  generation: number;
+  nextIndex: number;
+
+  private constructor(deps: WatchDeps, jobId: string, channel: JobChannel, nextIndex: number) {
+    this.#deps = deps;
+    this.#jobId = jobId;
+    this.channel = channel;
+    this.generation = channel.generation;
+    this.nextIndex = nextIndex;
+  }
+
+  /** @throws NotFoundError when there is no such job of the tenant; ValidationError for a wrong cursor. */
+  static async join(
+    deps: WatchDeps,
+    by: Principal,
+    jobId: string,
+    after: string | null,
+  ): Promise<SegmentReader> {
+    const cursor = after === null ? null : decodeCursor(after, jobId);
+    const channel = await deps.hub.join(jobId);
+    if (channel === null) throw new NotFoundError('job', jobId, ['id']);
+    if (channel.view.tenantId !== by.tenantId) {
+      deps.hub.leave(jobId);
+      throw new NotFoundError('job', jobId, ['id']);
+    }
+    const same = cursor !== null && cursor.generation === channel.generation;
+    return new SegmentReader(deps, jobId, channel, same ? cursor.nextIndex : 0);
+  }
+
+  /** True when nothing more is known than what was read. */
+  get hasAll(): boolean {
+    return this.generation === this.channel.generation && this.nextIndex >= this.channel.nextIndex;
+  }
+
+  async next(): Promise<readonly Segment[]> {
+    if (this.generation !== this.channel.generation) {
+      this.generation = this.channel.generation;
+      this.nextIndex = 0;
+    }
+    if (this.hasAll) return [];
+    const { generation } = this;
+    const live = this.channel.tailFrom(this.nextIndex);
+    const segments =
+      live === null
+        ? await this.#deps.reader.segments(this.#jobId, this.nextIndex, MAX_SEGMENTS_PER_EVENT)
+        : live.slice(0, MAX_SEGMENTS_PER_EVENT);
+    // The transcript was begun anew while it was read.
+    if (generation !== this.channel.generation) return [];
+    this.nextIndex += segments.length;
+    return segments;
+  }
+
+  leave(): void {
+    this.#deps.hub.leave(this.#jobId);
+  }
+}

@@ -1,0 +1,183 @@
+import { mkdir } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import getPort, { portNumbers } from 'get-port';
+import { pino } from 'pino';
+import { ConfigError, readServerConfig, type ServerConfig } from '../config/config.ts';
+import { lockDirectory } from '../process/directory-lock.ts';
+import { LocalServiceError } from './local-service.ts';
+import type { Logger } from '../observability/logger.ts';
+import { Program, ProgramError, type Ready } from './program.ts';
+import { SampleError, transcribeSample } from './sample.ts';
+import { addressOf, type Services, startServices } from './services.ts';
+import { Shutdown } from './shutdown.ts';
+import { Terminal } from './terminal.ts';
+import { migrate } from '../storage/migrate.ts';
+
+const SAMPLE = fileURLToPath(new URL('../../../models/demo/samples/shift.wav', import.meta.url));
+/** A stop at the keyboard should be quick; a worker's own default suits servers. */
+const GRACE_SECONDS = '3';
+const EXPECTED_ERRORS = [ConfigError, LocalServiceError, ProgramError, SampleError];
+
+const command = new Command('npm start --')
+  .description('Starts the whole service on this machine and transcribes a sample recording.')
+  .option('--once', 'end after the sample: exit code 0 when it was transcribed')
+  .parse();
+
+const once = command.opts<{ once?: boolean }>().once === true;
+const terminal = new Terminal();
+const shutdown = new Shutdown();
+let exitCode = 0;
+try {
+  await run();
+} catch (error) {
+  if (!shutdown.signal.aborted) {
+    exitCode = 1;
+    terminal.endProgress();
+    terminal.say(`\n${describe(error)}`);
+  }
+}
+terminal.endProgress();
+if (shutdown.signal.aborted) {
+  // Without --once a stop is the only way to end; with it, the sample is not there.
+  if (once) exitCode = 130;
+  terminal.say('\nStopping; Ctrl-C again kills at once.');
+}
+for (const refusal of await shutdown.run()) {
+  exitCode = 1;
+  terminal.say(describe(refusal));
+}
+process.exit(exitCode);
+
+async function run(): Promise<void> {
+  const config = readServerConfig(process.env);
+  const dataDirectory = resolve(config.DATA_DIR);
+  const logs = join(dataDirectory, 'logs');
+  await mkdir(logs, { recursive: true, mode: 0o700 });
+  const lock = await lockDirectory(dataDirectory);
+  shutdown.add(lock.release);
+  const log = pino({ level: 'debug' }, pino.destination({ dest: join(logs, 'services.log'), sync: true }));
+  const { services, server, worker } = await startEverything(config, dataDirectory, log);
+
+  const lost = Promise.race([services.lost, server.givenUp]);
+  const failure = Promise.race([lost, stopAsked()]).then((reason) => Promise.reject(reason));
+  failure.catch(() => undefined);
+  const url = String((await Promise.race([server.ready, failure])).url);
+  terminal.say(
+    `  GraphiQL   ${url}/graphql\n  API        ${url}/graphql\n  logs       ${pathFromHere(logs)}\n`,
+  );
+  try {
+    const ready: Ready = await Promise.race([worker.ready, failure]);
+    log.info({ workerId: ready.workerId }, 'the worker is ready');
+    void worker.givenUp.then((reason) => {
+      if (!shutdown.signal.aborted) terminal.say(reason.message);
+    });
+    await Promise.race([showSample(url), failure]);
+  } catch (error) {
+    if (once || shutdown.signal.aborted || !isExpected(error)) throw error;
+    terminal.endProgress();
+    terminal.say(`\n${describe(error)}`);
+  }
+  if (once) return;
+  terminal.say(`\nUp and running: try it at ${url}/graphql. Ctrl-C stops everything.`);
+  await failure;
+}
+
+async function startEverything(
+  config: ServerConfig,
+  dataDirectory: string,
+  log: Logger,
+): Promise<{ readonly services: Services; readonly server: Program; readonly worker: Program }> {
+  const port = await choosePort(config);
+  terminal.say('Starting the transcription service.\n');
+  const services = await startServices({
+    dataDirectory,
+    databaseUrl: process.env.DATABASE_URL || undefined,
+    natsUrl: process.env.NATS_URL || undefined,
+    log,
+    signal: shutdown.signal,
+    onNotice: (text) => terminal.say(text),
+  });
+  shutdown.add(services.stop, services.killNow);
+  terminal.say(
+    `  Postgres   ${addressOf(services.databaseUrl)}\n  NATS       ${addressOf(services.natsUrl)}`,
+  );
+  await migrate(services.databaseUrl, log);
+  const env: NodeJS.ProcessEnv = {
+    SHUTDOWN_GRACE_SECONDS: GRACE_SECONDS,
+    WORKER_GRACE_SECONDS: GRACE_SECONDS,
+    ...process.env,
+    DATABASE_URL: services.databaseUrl,
+    NATS_URL: services.natsUrl,
+    DATA_DIR: dataDirectory,
+    HOST: config.HOST,
+    PORT: String(port),
+  };
+  const start = (name: string, script: string): Program => {
+    const program = new Program({
+      name,
+      script: fileURLToPath(new URL(script, import.meta.url)),
+      env,
+      logFile: join(dataDirectory, 'logs', `${name}.log`),
+      onStatus: (text) => terminal.status(text),
+      onNotice: (text) => terminal.say(text),
+    });
+    const grace = Number(name === 'worker' ? env.WORKER_GRACE_SECONDS : env.SHUTDOWN_GRACE_SECONDS);
+    shutdown.add(
+      () => program.stop((grace + 5) * 1000),
+      () => program.killNow(),
+    );
+    return program;
+  };
+  return { services, server: start('server', '../main.js'), worker: start('worker', '../../worker/main.js') };
+}
+
+/** A port that was asked for is used or refused; the usual one gives way to a free one. */
+async function choosePort(config: ServerConfig): Promise<number> {
+  if (!process.env.PORT) return getPort({ port: portNumbers(config.PORT, config.PORT + 99) });
+  const port = await getPort(config.PORT === 0 ? {} : { port: config.PORT, host: config.HOST });
+  if (config.PORT === 0 || port === config.PORT) return port;
+  throw new ConfigError(
+    `PORT is ${config.PORT}, and another program uses it. Choose another, or leave PORT out.`,
+  );
+}
+
+async function showSample(url: string): Promise<void> {
+  terminal.say(`Transcribing the sample ${pathFromHere(SAMPLE)}:`);
+  const { model, text } = await transcribeSample(url, SAMPLE, terminal, shutdown.signal);
+  terminal.endProgress();
+  terminal.say(`\nTranscript:\n${wrap(text)}`);
+  if (!model.startsWith('demo-')) return;
+  terminal.say(
+    `\nThis was the demo model (${model}): it knows 76 words and can't transcribe your recordings.\n` +
+      'A real one: npm run models -- pull base.en, then npm start again.',
+  );
+}
+
+function stopAsked(): Promise<Error> {
+  return new Promise((settle) => {
+    const stop = (): void => settle(new Error('asked to stop'));
+    if (shutdown.signal.aborted) stop();
+    else shutdown.signal.addEventListener('abort', stop, { once: true });
+  });
+}
+
+function isExpected(error: unknown): error is Error {
+  return EXPECTED_ERRORS.some((expected) => error instanceof expected);
+}
+
+function describe(error: unknown): string {
+  if (isExpected(error) || !(error instanceof Error))
+    return error instanceof Error ? error.message : String(error);
+  return error.stack ?? error.message;
+}
+
+function pathFromHere(path: string): string {
+  const shorter = relative('.', path);
+  return shorter.startsWith('..') ? path : shorter;
+}
+
+function wrap(text: string): string {
+  return text.replaceAll(/(.{1,96})(?:\s+|$)/g, '  $1\n').trimEnd();
+}

@@ -1,6 +1,0 @@
-import { readServerConfig } from './config/config.ts';
-import { createLogger } from './observability/logger.ts';
-import { migrate } from './storage/migrate.ts';
-
-const config = readServerConfig(process.env);
-await migrate(config.DATABASE_URL, createLogger('migrate', config.LOG_LEVEL));

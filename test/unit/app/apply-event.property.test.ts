@@ -1,0 +1,269 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { applyFact } from '../../../src/app/apply-event.ts';
+import type { JobUpdate } from '../../../src/app/ports.ts';
+import type { FactMessage } from '../../../src/contract/messages.ts';
+import type { Job } from '../../../src/domain/job.ts';
+import { isFinal, JOB_STATUSES } from '../../../src/domain/vocabulary.ts';
+import { aFailure, aQueuedJob, aScheduledJob, later, NOON, POLICY } from '../../support/builders.ts';
+import { Fleet, SCRIPT } from '../../support/fleet.ts';
+
+const RUNS = { numRuns: 150 };
+
+type Happening = (fleet: Fleet) => void;
+/** A happening with the name that a counterexample shows. */
+interface Step {
+  readonly happen: Happening;
+  toString(): string;
+}
+
+const step = (name: string, happen: Happening): Step => ({ happen, toString: () => name });
+const FAILURES = [
+  aFailure(),
+  aFailure({ kind: 'AUDIO', retryable: false }),
+  aFailure({ kind: 'ENGINE_UNAVAILABLE' }),
+];
+
+const ORDINARY: readonly fc.WeightedArbitrary<Step>[] = [
+  { weight: 6, arbitrary: fc.constant(step('admit', (fleet) => fleet.admit())) },
+  {
+    weight: 6,
+    arbitrary: fc.nat({ max: 3 }).map((pick) => step(`deliver ${pick}`, (fleet) => fleet.deliver(pick))),
+  },
+  {
+    weight: 8,
+    arbitrary: fc
+      .nat({ max: 4 })
+      .map((count) => step(`transcribe ${count}`, (fleet) => fleet.transcribe(count))),
+  },
+  {
+    weight: 10,
+    arbitrary: fc.constant(
+      step('project', (fleet) => {
+        // In its own order a chain has no gap, and nobody else's facts are in it.
+        expect([null, 'JOB_FINAL', 'STALE']).toContain(fleet.project());
+      }),
+    ),
+  },
+  { weight: 3, arbitrary: fc.constant(step('project all', drain)) },
+  { weight: 1, arbitrary: fc.constant(step('hearAudio', (fleet) => fleet.hearAudio())) },
+  { weight: 2, arbitrary: fc.constant(step('complete', (fleet) => fleet.complete())) },
+  {
+    weight: 3,
+    arbitrary: fc
+      .constantFrom(...FAILURES)
+      .map((failure) => step(`fail ${failure.kind}`, (fleet) => fleet.fail(failure))),
+  },
+  { weight: 2, arbitrary: fc.constant(step('release', (fleet) => fleet.release())) },
+  { weight: 3, arbitrary: fc.constant(step('vanish', (fleet) => fleet.vanish())) },
+  { weight: 2, arbitrary: fc.constant(step('lose', (fleet) => fleet.lose())) },
+  { weight: 1, arbitrary: fc.constant(step('cancel', (fleet) => fleet.cancel())) },
+  { weight: 1, arbitrary: fc.constant(step('expire', (fleet) => fleet.expire())) },
+  { weight: 1, arbitrary: fc.constant(step('obey', (fleet) => fleet.obey())) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .boolean()
+      .map((over) => step(over ? 'retry from 0' : 'retry', (fleet) => fleet.retry(over))),
+  },
+];
+
+const newJob: fc.Arbitrary<Job> = fc
+  .record({
+    base: fc.constantFrom<Job>(aQueuedJob({ admitted: false }), aScheduledJob()),
+    engines: fc.constantFrom<Job['engines']>(['WHISPER'], ['WHISPER', 'DEEPGRAM']),
+    maxAttempts: fc.integer({ min: 1, max: 4 }),
+    deadline: fc.constantFrom(null, later(30_000)),
+  })
+  .map(({ base, ...rest }) => ({ ...base, ...rest }));
+
+function drain(fleet: Fleet): void {
+  while (fleet.read < fleet.chain.length) fleet.project();
+}
+
+/** Lives a job's life, and checks after each thing that happens that all is as it must be. */
+function holdsFor(noise: readonly fc.WeightedArbitrary<Step>[], atTheEnd: Happening = () => {}): void {
+  const steps = fc.array(fc.oneof(...ORDINARY, ...noise), { maxLength: 60, size: 'max' });
+  fc.assert(
+    fc.property(newJob, steps, (job, happenings) => {
+      const fleet = new Fleet(job, (before, fact, update) => expectLawful(fleet, before, fact, update));
+      for (const { happen } of happenings) {
+        happen(fleet);
+        expectConsistent(fleet);
+      }
+      drain(fleet);
+      expectConsistent(fleet);
+      atTheEnd(fleet);
+    }),
+    RUNS,
+  );
+}
+
+/** What must be true of every accepted fact. */
+function expectLawful(fleet: Fleet, before: Job, fact: FactMessage, update: JobUpdate): void {
+  const { job } = update;
+  expect(isFinal(before.status), 'a final job was changed').toBe(false);
+  const forward =
+    job.attempt > before.attempt || (job.attempt === before.attempt && job.lastOrdinal > before.lastOrdinal);
+  expect(forward, `(${before.attempt}, ${before.lastOrdinal}) → (${job.attempt}, ${job.lastOrdinal})`).toBe(
+    true,
+  );
+  if (update.attemptStarted !== undefined) {
+    expect(update.attemptStarted.number).toBe(Math.max(...fleet.attempts.keys()));
+    expect(update.attemptStarted.number).toBeGreaterThan(before.attempt);
+  }
+  expect(applyFact(job, fact, POLICY, fleet.now, 0.5), 'a fact was accepted twice').toMatchObject({
+    ok: false,
+  });
+  if ('finishedAt' in job) expect(job.finishedAt).toEqual(fleet.now);
+  if ('nextAttemptAt' in job) expect(job.nextAttemptAt.getTime()).toBeGreaterThanOrEqual(fleet.now.getTime());
+}
+
+const OWN_FIELDS: Readonly<Record<Job['status'], readonly string[]>> = {
+  SCHEDULED: ['scheduledFor'],
+  QUEUED: ['admitted'],
+  PROCESSING: [],
+  RETRYING: ['nextAttemptAt', 'failure'],
+  COMPLETED: ['finishedAt'],
+  FAILED: ['finishedAt', 'failure', 'deadLetteredAt'],
+  CANCELED: ['finishedAt'],
+};
+const ALL_OWN_FIELDS = new Set(Object.values(OWN_FIELDS).flat());
+
+/** What must be true of the rows at any time. */
+function expectConsistent({ job, transcript, attempts }: Fleet): void {
+  expect(JOB_STATUSES).toContain(job.status);
+  const own = Object.keys(job).filter((field) => ALL_OWN_FIELDS.has(field));
+  expect(own.sort()).toEqual(OWN_FIELDS[job.status].toSorted());
+
+  const open = [...attempts].filter(([, outcome]) => outcome === null).map(([number]) => number);
+  expect(open, `open attempts of a job that is ${job.status}`).toEqual(
+    job.status === 'PROCESSING' ? [job.attempt] : [],
+  );
+  if (job.status === 'PROCESSING') expect(job.instance).not.toBeNull();
+
+  expect(transcript).toEqual(SCRIPT.slice(0, transcript.length));
+  expect(job.checkpoint.segmentCount).toBe(transcript.length);
+  expect(job.checkpoint.checkpointMs).toBe(transcript.at(-1)?.endMs ?? 0);
+  if (job.status === 'COMPLETED') expect(transcript.length).toBe(SCRIPT.length);
+
+  const outcomes = [...attempts.values()];
+  expect(outcomes.filter((outcome) => outcome === 'COMPLETED').length).toBe(
+    job.status === 'COMPLETED' ? 1 : 0,
+  );
+  expect(outcomes.filter((outcome) => outcome === 'CANCELED').length).toBeLessThanOrEqual(
+    job.status === 'CANCELED' ? 1 : 0,
+  );
+}
+
+describe('a job whose facts come in order', () => {
+  it('keeps its rows consistent whatever workers, server and user do', () => {
+    holdsFor([]);
+  });
+
+  it('is over once the server said so on its chain', () => {
+    holdsFor([], ({ chain, job, retriedAt }) => {
+      const tail = chain.at(-1);
+      if (tail === undefined || tail.type === 'lost' || !tail.instance.startsWith('server')) return;
+      if (chain.length > retriedAt) expect(isFinal(job.status), `${tail.type}, but ${job.status}`).toBe(true);
+    });
+  });
+
+  it('ends as its chain ends, so that cancel and completion have one winner', () => {
+    holdsFor([], ({ chain, job }) => {
+      const ends = chain.filter(({ type }) => type === 'completed' || type === 'canceled');
+      expect(ends.length).toBeLessThanOrEqual(1);
+      if (ends[0] === undefined) return;
+      expect(chain.at(-1)).toBe(ends[0]);
+      expect(job.status).toBe(ends[0].type === 'completed' ? 'COMPLETED' : 'CANCELED');
+    });
+  });
+});
+
+describe('a job that also gets facts it must not believe', () => {
+  const refused = (fleet: Fleet, fact: FactMessage | undefined) => {
+    if (fact === undefined) return;
+    const before = fleet.job;
+    expect(
+      fleet.apply(fact),
+      `${fact.type} ${fact.attempt}.${fact.ordinal} of ${fact.instance}`,
+    ).not.toBeNull();
+    expect(fleet.job).toBe(before);
+  };
+  const anyFact = (happen: (fleet: Fleet, pick: number) => void, name: string) => [
+    {
+      weight: 12,
+      arbitrary: fc.nat({ max: 60 }).map((pick) => step(`${name} ${pick}`, (fleet) => happen(fleet, pick))),
+    },
+  ];
+
+  it('refuses each one it has read before', () => {
+    holdsFor(
+      anyFact((fleet, pick) => {
+        if (fleet.read > 0) refused(fleet, fleet.chain[pick % fleet.read]);
+      }, 'repeat'),
+    );
+  });
+
+  it('refuses each one that comes before another it needs', () => {
+    holdsFor(
+      anyFact((fleet, pick) => {
+        const ahead = fleet.chain.slice(fleet.read + 1);
+        const fact = ahead[pick % Math.max(1, ahead.length)];
+        if (fact === undefined) return;
+        // A later attempt may begin, or be canceled before it began, when no segment is missing in between;
+        // what follows on it is then in order.
+        const { attempt, lastOrdinal, checkpoint } = fleet.job;
+        const whole =
+          fact.generation !== checkpoint.generation || fact.segmentCount <= checkpoint.segmentCount;
+        const begins = fact.ordinal === 1 && fact.attempt > attempt && whole;
+        const follows = fact.ordinal === lastOrdinal + 1 && fact.attempt === attempt;
+        if (begins || follows) fleet.apply(fact);
+        else refused(fleet, fact);
+      }, 'read ahead'),
+    );
+  });
+
+  it('refuses each one of a former attempt', () => {
+    holdsFor(
+      anyFact((fleet, pick) => {
+        const fact = fleet.chain[pick % Math.max(1, fleet.chain.length)];
+        const { attempt, lastOrdinal } = fleet.job;
+        if (fact === undefined || attempt === 0) return;
+        refused(fleet, { ...fact, attempt: attempt - 1, ordinal: lastOrdinal + 1 });
+      }, 'stale'),
+    );
+  });
+
+  it('refuses each one of another run of the attempt in hand', () => {
+    holdsFor(
+      anyFact((fleet, pick) => {
+        // Only the server says `lost`, and always as another instance.
+        const facts = fleet.chain.filter(({ type }) => type !== 'lost');
+        const fact = facts[pick % Math.max(1, facts.length)];
+        const { status, attempt, lastOrdinal } = fleet.job;
+        if (fact === undefined || status !== 'PROCESSING') return;
+        refused(fleet, { ...fact, attempt, instance: 'run-of-a-zombie', ordinal: lastOrdinal + 1 });
+      }, 'foreign'),
+    );
+  });
+});
+
+describe('the model itself', () => {
+  it('reaches every status', () => {
+    const reached = new Set<Job['status']>();
+    const steps = fc.array(fc.oneof(...ORDINARY), { maxLength: 60, size: 'max' });
+    fc.assert(
+      fc.property(newJob, steps, (job, happenings) => {
+        const fleet = new Fleet(job, () => {});
+        for (const { happen } of happenings) {
+          happen(fleet);
+          reached.add(fleet.job.status);
+        }
+      }),
+      { ...RUNS, seed: NOON.getTime() & 0x7fffffff },
+    );
+
+    expect([...reached].sort()).toEqual([...JOB_STATUSES].sort());
+  });
+});

@@ -1,0 +1,125 @@
+import type { Segment, Word } from '../../src/domain/transcript.ts';
+import type { EngineSegment } from '../engines/engine.ts';
+import type { FactPublisher } from './event-publisher.ts';
+import { fitSegment, type SegmentBounds, splitBySize } from './fit-segments.ts';
+import type { WorkerTiming } from '../timing.ts';
+
+/**
+ * Numbers what the engine finds and publishes it as it comes: what arrives together travels together, a few
+ * facts a second at most, each far below the message limit.
+ */
+export class SegmentPublisher {
+  readonly #facts: FactPublisher;
+  readonly #timing: WorkerTiming;
+  readonly #onError: (error: unknown) => void;
+  #pending: Segment[] = [];
+  #nextIndex: number;
+  #endMs: number;
+  /** Where the checkpoint stands once everything so far is stored. */
+  #doneMs: number;
+  #language: string | null;
+  #timer: NodeJS.Timeout | null = null;
+  #sentAt = 0;
+  #failure: { readonly error: unknown } | null = null;
+  #sending: Promise<void> = Promise.resolve();
+
+  /** @param onError Told at once when segments can't be published; `finish` throws the same. */
+  constructor(facts: FactPublisher, timing: WorkerTiming, onError: (error: unknown) => void) {
+    this.#facts = facts;
+    this.#timing = timing;
+    this.#onError = onError;
+    this.#nextIndex = facts.checkpoint.segmentCount;
+    this.#endMs = facts.checkpoint.checkpointMs;
+    this.#doneMs = facts.checkpoint.checkpointMs;
+    this.#language = facts.checkpoint.language;
+  }
+
+  /** Segments so far, of this run and those before. */
+  get count(): number {
+    return this.#nextIndex;
+  }
+
+  get language(): string | null {
+    return this.#language;
+  }
+
+  /** End of the last segment, or where the run began. */
+  get endMs(): number {
+    return this.#endMs;
+  }
+
+  /** @param bounds Where the piece lies in the recording. */
+  add(segments: readonly EngineSegment[], bounds: SegmentBounds): void {
+    for (const found of segments) {
+      const fitted = fitSegment(found, { ...bounds, notBeforeMs: this.#endMs });
+      if (fitted === null) continue;
+      this.#pending.push({ ...fitted, index: this.#nextIndex });
+      this.#nextIndex += 1;
+      this.#endMs = fitted.endMs;
+      this.#doneMs = Math.max(this.#doneMs, fitted.endMs);
+    }
+    if (this.#pending.length > 0) this.#schedule();
+  }
+
+  /** Everything up to here is done, whether something was said or not. */
+  advance(doneMs: number, language: string | null): void {
+    this.#language = language ?? this.#language;
+    if (doneMs <= this.#doneMs && this.#pending.length === 0) return;
+    this.#doneMs = Math.max(this.#doneMs, doneMs);
+    this.#schedule();
+  }
+
+  /** Publishes what is left and returns the checkpoint for the run's last fact. */
+  async finish(): Promise<{ readonly checkpointMs: number; readonly language: string | null }> {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#pending.length > 0) this.#send();
+    await this.#sending;
+    if (this.#failure !== null) throw this.#failure.error;
+    return { checkpointMs: this.#doneMs, language: this.#language };
+  }
+
+  #schedule(): void {
+    if (this.#timer !== null || this.#failure !== null) return;
+    const sinceMs = Date.now() - this.#sentAt;
+    const waitMs = Math.max(this.#timing.coalesceMs, this.#timing.segmentsIntervalMs - sinceMs);
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#send();
+    }, waitMs);
+  }
+
+  #send(): void {
+    const batch = this.#pending;
+    const checkpointMs = this.#doneMs;
+    const language = this.#language;
+    this.#pending = [];
+    this.#sentAt = Date.now();
+    this.#sending = this.#sending
+      .then(() => this.#publish(batch, checkpointMs, language))
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+        this.#onError(error);
+      });
+  }
+
+  async #publish(batch: readonly Segment[], doneMs: number, language: string | null): Promise<void> {
+    const parts = batch.length === 0 ? [[]] : splitBySize(batch);
+    for (const [position, part] of parts.entries()) {
+      const last = part.at(-1);
+      const isLast = position === parts.length - 1;
+      await this.#facts.publish(
+        { type: 'segments', segments: part.map((segment) => ({ ...segment, words: copyOf(segment.words) })) },
+        {
+          segmentCount: last === undefined ? this.#facts.checkpoint.segmentCount : last.index + 1,
+          checkpointMs: isLast ? doneMs : (last?.endMs ?? doneMs),
+          language,
+        },
+      );
+    }
+  }
+}
+
+function copyOf(words: readonly Word[] | null): Word[] | null {
+  return words === null ? null : [...words];
+}

@@ -1,0 +1,56 @@
+import { withDuration } from '../audio/stream-duration.ts';
+import type { EngineSegment, SourceEngine } from '../engines/engine.ts';
+import { callEngine, openReport, type Run, refuseTooLong, type Transcribed } from './transcribe.ts';
+
+/** One call of an engine that reads the recording itself. */
+export async function transcribeSource(engine: SourceEngine, run: Run): Promise<Transcribed> {
+  const { order, facts, progress, segments } = run;
+  const resumeMs = Math.max(order.range.startMs, facts.checkpoint.checkpointMs);
+  const bounds = { offsetMs: 0, endMs: null };
+  const { report, audioMs, close } = openReport(run, bounds, (segment) => after(segment, resumeMs));
+  progress.enter('TRANSCRIBING');
+  foresee(order.audio.durationMs, run);
+  const startedAt = Date.now();
+  try {
+    const { kind, url, contentType, sizeBytes } = order.audio;
+    const source = {
+      jobId: order.jobId,
+      attempt: facts.attempt,
+      kind,
+      url,
+      contentType,
+      sizeBytes,
+      resumeMs,
+      options: order.options,
+      language: facts.checkpoint.language ?? order.options.language,
+      open: async (signal: AbortSignal) => {
+        const opened = await run.audio.open(order.audio, { maxBytes: order.limits.maxAudioBytes }, signal);
+        const learn = (claimedMs: number) => foresee(claimedMs, run);
+        return { ...opened, stream: withDuration(opened.stream, opened.sizeBytes, learn) };
+      },
+    };
+    const result = await callEngine(engine.transcribe(source, report, run.signal), run);
+    const durationMs = audioMs() ?? segments.endMs;
+    progress.enter('FINALIZING');
+    progress.processed(durationMs);
+    segments.advance(durationMs, result.language);
+    return { ...result, durationMs, computeMs: Date.now() - startedAt };
+  } finally {
+    close();
+  }
+}
+
+/** What is known of the length before the engine tells it: enough for an estimate, and to save a bill. */
+function foresee(durationMs: number | null, run: Run): void {
+  refuseTooLong(durationMs, run, null);
+  run.progress.total(durationMs);
+}
+
+/** The part of a segment that is not stored yet: engines that can't resume report everything again. */
+function after(segment: EngineSegment, resumeMs: number): EngineSegment | null {
+  if (segment.startMs >= resumeMs) return segment;
+  const words = segment.words?.filter((word) => word.startMs >= resumeMs) ?? [];
+  const first = words[0];
+  if (first === undefined) return null;
+  return { ...segment, startMs: first.startMs, text: words.map((word) => word.text).join(' '), words };
+}

@@ -1,0 +1,78 @@
+import { rm } from 'node:fs/promises';
+import type { AudioPiece } from '../audio/cut-audio.ts';
+import type { EngineResult, WavEngine } from '../engines/engine.ts';
+import { callEngine, openReport, type Run, type Transcribed } from './transcribe.ts';
+
+/** Fetch, decode, cut, and one call of the engine for each piece. */
+export async function transcribeWav(engine: WavEngine, run: Run): Promise<Transcribed> {
+  const { order, facts, segments, progress, signal } = run;
+  const wav = await prepare(run);
+  const endMs = Math.min(order.range.endMs ?? wav.durationMs, wav.durationMs);
+  const fromMs = Math.max(order.range.startMs, facts.checkpoint.checkpointMs);
+  progress.total(endMs);
+  progress.enter('TRANSCRIBING');
+  progress.processed(fromMs);
+  let first: EngineResult | null = null;
+  let last: EngineResult | null = null;
+  let computeMs = 0;
+  if (fromMs < endMs) {
+    const cut = { fromMs, endMs, pieceMs: run.pieceMs, directory: run.directory };
+    for await (const piece of run.audio.cut(wav.path, cut, signal)) {
+      const before = segments.count;
+      const startedAt = Date.now();
+      last = await transcribePiece(engine, piece, run);
+      computeMs += Date.now() - startedAt;
+      // Silence has no language, whatever the engine says of it.
+      const spoken = segments.count > before;
+      if (spoken) first ??= last;
+      const pieceEndMs = Math.min(endMs, piece.startMs + piece.durationMs);
+      segments.advance(pieceEndMs, spoken ? (segments.language ?? last.language) : null);
+      progress.processed(pieceEndMs);
+      if (piece.path !== wav.path) await rm(piece.path, { force: true });
+    }
+  }
+  progress.enter('FINALIZING');
+  return {
+    language: segments.language,
+    languageConfidence: first?.languageConfidence ?? null,
+    model: last?.model ?? order.options.model,
+    requestId: last?.requestId ?? null,
+    durationMs: wav.durationMs,
+    computeMs,
+  };
+}
+
+async function prepare(run: Run): Promise<{ readonly path: string; readonly durationMs: number }> {
+  const { order, facts, progress, directory, signal } = run;
+  const { maxAudioBytes, maxAudioMs } = order.limits;
+  progress.enter('FETCHING');
+  const fetched = await run.audio.fetch(order.audio, { directory, maxBytes: maxAudioBytes }, signal);
+  progress.enter('DECODING');
+  const decoded = await run.audio.decode(fetched.path, { directory, maxDurationMs: maxAudioMs }, signal);
+  const { durationMs, codec, sampleRate, channels } = decoded;
+  const { sizeBytes, sha256 } = fetched;
+  await facts.publish({ type: 'audio', durationMs, codec, sampleRate, channels, sizeBytes, sha256 });
+  if (fetched.path !== decoded.path) await rm(fetched.path, { force: true });
+  return { path: decoded.path, durationMs };
+}
+
+async function transcribePiece(engine: WavEngine, piece: AudioPiece, run: Run): Promise<EngineResult> {
+  const bounds = { offsetMs: piece.startMs, endMs: piece.startMs + piece.durationMs };
+  const { report, close } = openReport(run, bounds);
+  try {
+    const call = engine.transcribe(
+      {
+        path: piece.path,
+        durationMs: piece.durationMs,
+        workDirectory: run.directory,
+        options: run.order.options,
+        language: run.segments.language ?? run.order.options.language,
+      },
+      report,
+      run.signal,
+    );
+    return await callEngine(call, run);
+  } finally {
+    close();
+  }
+}
