@@ -16,7 +16,7 @@ const [submits = 200, segments = 50] = process.argv.slice(2).map(Number);
 const ENGINE = fileURLToPath(new URL('../test/support/scripted-engine.mjs', import.meta.url));
 const WARM_UP = 20;
 const JOBS_AT_ONCE = 4;
-/** Slow enough for each segment to be a fact of its own. */
+/** Slow enough for each segment to be an event of its own. */
 const PACE_MS = 400;
 const SUBJECT = 'bench.reference';
 
@@ -69,9 +69,9 @@ async function openReference(nc: NatsConnection): Promise<() => Promise<number>>
   };
 }
 
-function hear(nc: NatsConnection, onFact: Parameters<typeof subscribeLive>[1]['onFact']) {
+function hear(nc: NatsConnection, onEvent: Parameters<typeof subscribeLive>[1]['onEvent']) {
   return subscribeLive(nc, {
-    onFact,
+    onEvent,
     onProgress: () => {},
     onAnnouncement: () => {},
     onMalformed: (_, error) => {
@@ -82,11 +82,11 @@ function hear(nc: NatsConnection, onFact: Parameters<typeof subscribeLive>[1]['o
 
 async function measureStarts({ jobs }: WholeSystem, nc: NatsConnection, publish: () => Promise<number>) {
   const heard = new Heard();
-  const live = hear(nc, (fact) => heard.note(`${fact.type} ${fact.jobId}`, now()));
-  let orderedAt = 0;
+  const live = hear(nc, (event) => heard.note(`${event.type} ${event.jobId}`, now()));
+  let publishedAt = 0;
   const wakes = nc.subscribe(wakeSubject('whisper'), {
     callback: () => {
-      orderedAt = now();
+      publishedAt = now();
     },
   });
   const reference: number[] = [];
@@ -102,7 +102,7 @@ async function measureStarts({ jobs }: WholeSystem, nc: NatsConnection, publish:
     if (index >= 0) {
       reference.push(roundTripMs);
       answered.push(answeredAt - sentAt);
-      ordered.push(orderedAt - sentAt);
+      ordered.push(publishedAt - sentAt);
       started.push(startedAt - sentAt);
     }
     await heard.when(`completed ${id}`);
@@ -114,7 +114,7 @@ async function measureStarts({ jobs }: WholeSystem, nc: NatsConnection, publish:
   print(`Submit to start of the work: ${submits} jobs, one after another`);
   printTimes({ what: 'one JetStream publish, stored (the reference)', valuesMs: reference }, [
     { what: 'submit -> answered', valuesMs: answered },
-    { what: 'submit -> order in its lane', valuesMs: ordered },
+    { what: 'submit -> task in its lane', valuesMs: ordered },
     { what: 'submit -> "started" stored', valuesMs: started, aimMs: [15, 50] },
   ]);
   print('');
@@ -123,10 +123,10 @@ async function measureStarts({ jobs }: WholeSystem, nc: NatsConnection, publish:
 async function measureSegments({ jobs }: WholeSystem, nc: NatsConnection, publish: () => Promise<number>) {
   const madeAt = new Map<string, number>();
   const hops: number[] = [];
-  const live = hear(nc, (fact) => {
-    if (fact.type !== 'segments') return;
-    hops.push(now() - fact.at);
-    for (const { index } of fact.segments) madeAt.set(`${fact.jobId} ${index}`, fact.at);
+  const live = hear(nc, (event) => {
+    if (event.type !== 'segments') return;
+    hops.push(now() - event.at);
+    for (const { index } of event.segments) madeAt.set(`${event.jobId} ${index}`, event.at);
   });
   const receivedAt = new Map<string, number>();
   const reference: number[] = [];

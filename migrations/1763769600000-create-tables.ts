@@ -67,25 +67,25 @@ const STATEMENTS = [
     cancel_requested_at timestamptz,
     cancel_reason text,
 
-    -- An admitted job has an order in JetStream (order_sequence, once known).
+    -- An admitted job has a task in JetStream (task_sequence, once known).
     admitted_at timestamptz,
-    order_sequence bigint,
-    run integer NOT NULL DEFAULT 0,
+    task_sequence bigint,
+    publication integer NOT NULL DEFAULT 0,
 
-    -- The last attempt that a worker started, and the last fact of it that was applied.
+    -- The last attempt that a worker started, and the last event of it that was applied.
     attempt integer NOT NULL DEFAULT 0,
     last_ordinal integer NOT NULL DEFAULT 0,
-    instance text,
+    run_id text,
     worker_id text,
-    last_fact_at timestamptz,
+    last_event_at timestamptz,
     failures smallint NOT NULL DEFAULT 0,
-    lost_attempts smallint NOT NULL DEFAULT 0,
+    lost_runs smallint NOT NULL DEFAULT 0,
     max_attempts smallint NOT NULL,
 
     generation integer NOT NULL DEFAULT 0,
     segment_count integer NOT NULL DEFAULT 0,
     checkpoint_ms integer NOT NULL DEFAULT 0,
-    heard_language text,
+    detected_language text,
     language_confidence real,
 
     failure jsonb,
@@ -106,7 +106,7 @@ const STATEMENTS = [
     CONSTRAINT jobs_retrying_has_time CHECK ((status = 'RETRYING') = (next_attempt_at IS NOT NULL)),
     CONSTRAINT jobs_scheduled_has_time CHECK (status <> 'SCHEDULED' OR scheduled_for IS NOT NULL),
     CONSTRAINT jobs_failed_has_failure CHECK (status NOT IN ('FAILED','RETRYING') OR failure IS NOT NULL),
-    CONSTRAINT jobs_processing_has_instance CHECK (status <> 'PROCESSING' OR (instance IS NOT NULL AND attempt > 0)),
+    CONSTRAINT jobs_processing_has_run CHECK (status <> 'PROCESSING' OR (run_id IS NOT NULL AND attempt > 0)),
     CONSTRAINT jobs_admitted_is_active CHECK (admitted_at IS NULL OR status IN ('QUEUED','PROCESSING')),
     CONSTRAINT jobs_dead_is_failed CHECK (dead_lettered_at IS NULL OR status = 'FAILED')
   )`,
@@ -142,7 +142,7 @@ const STATEMENTS = [
     engine text NOT NULL,
     model text NOT NULL,
     worker_id text,
-    instance text NOT NULL,
+    run_id text NOT NULL,
     started_at timestamptz NOT NULL,
     finished_at timestamptz,
     outcome text,
@@ -217,14 +217,14 @@ const STATEMENTS = [
     PRIMARY KEY (engine, name)
   )`,
 
-  // Where the projector is in EVENTS; one row, changed in the transaction that applies the facts.
+  // Where the projector is in EVENTS; one row, changed in the transaction that applies the events.
   `CREATE TABLE projector_offset (
     id boolean PRIMARY KEY DEFAULT true CHECK (id),
     stream_epoch text NOT NULL,
     sequence bigint NOT NULL,
     message_id text
   )`,
-  `CREATE TABLE fact_quarantine (
+  `CREATE TABLE event_quarantine (
     stream_epoch text NOT NULL,
     sequence bigint NOT NULL,
     subject text NOT NULL,

@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 import type { Application } from './app/application.ts';
 import { createApplication } from './app/create-application.ts';
 import type { Broker } from './app/ports.ts';
-import { claimUpload, createUpload, findUploads } from './uploads/uploads.ts';
-import { urlProblem } from './network/url-guard.ts';
-import { atMost } from './process/at-most.ts';
-import type { LeaderWork } from './leader/leader-work.ts';
-import { withLiveProgress } from './live/live-progress.ts';
-import { watchJob, watchSegments } from './live/watch-job.ts';
 import { followQueue, retryPolicy } from './compose-background.ts';
 import { DAY_MS, environment } from './compose-environment.ts';
 import type { Parts } from './compose-parts.ts';
+import type { LeaderWork } from './leader/leader-work.ts';
+import { withLiveProgress } from './live/live-progress.ts';
+import { watchJob, watchSegments } from './live/watch-job.ts';
+import { urlProblem } from './network/url-guard.ts';
+import { atMost } from './process/at-most.ts';
+import { claimUpload, createUpload, findUploads } from './uploads/uploads.ts';
 
 /** Each holds a page of segments, and the database's time is for other work too. */
 const MAX_EXPORTS = 4;
@@ -47,7 +47,8 @@ export function composeApplication(parts: Parts, broker: Broker, leader: LeaderW
       watchJob: (by, input, signal) => watchJob({ hub, reader: storage.reader }, by, input, signal),
       watchSegments: (by, input, signal) => watchSegments({ hub, reader: storage.reader }, by, input, signal),
     },
-    live: (view) => withLiveProgress(view, { tick: hub.tickOf(view.id), checkpointMs: 0, segmentCount: 0 }),
+    live: (view) =>
+      withLiveProgress(view, { latest: hub.progressOf(view.id), checkpointMs: 0, segmentCount: 0 }),
     workers: {
       online: (queue) => registry.live(queue).length,
       busy: (queue) => registry.live(queue).filter((worker) => worker.busy > 0).length,

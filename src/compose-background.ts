@@ -1,23 +1,23 @@
 import type { QueueView } from './app/application.ts';
 import type { Broker } from './app/ports.ts';
-import { LeaderWork } from './leader/leader-work.ts';
-import { createNatsBroker } from './messaging/broker.ts';
 import { DAY_MS, environment } from './compose-environment.ts';
 import type { Parts } from './compose-parts.ts';
 import { sweep } from './compose-storage.ts';
 import type { ServerConfig } from './config/config.ts';
-import { DEFAULT_MAX_LOST_ATTEMPTS, type RetryPolicy } from './domain/retry-policy.ts';
+import { DEFAULT_MAX_LOST_RUNS, type RetryPolicy } from './domain/retry-policy.ts';
+import { LeaderWork } from './leader/leader-work.ts';
+import { createNatsBroker } from './messaging/broker.ts';
 import type { NatsConnection } from './messaging/connection.ts';
 import { subscribeLive } from './messaging/live.ts';
 
-/** Links to uploads in orders outlive any queue and attempt. */
+/** Links to uploads in tasks outlive any queue and attempt. */
 const CONTENT_LINK_LIFETIME_MS = 30 * DAY_MS;
 
 export function retryPolicy(config: ServerConfig): RetryPolicy {
   return {
     baseDelayMs: config.RETRY_BASE_SECONDS * 1000,
     maxDelayMs: config.RETRY_MAX_SECONDS * 1000,
-    maxLostAttempts: DEFAULT_MAX_LOST_ATTEMPTS,
+    maxLostRuns: DEFAULT_MAX_LOST_RUNS,
   };
 }
 
@@ -30,7 +30,7 @@ export function createBroker({ config, session, edge }: Parts): Broker {
       maxAudioBytes: config.MAX_AUDIO_BYTES,
       maxAudioMs: config.MAX_AUDIO_SECONDS * 1000,
       attemptTimeoutMs: config.ATTEMPT_TIMEOUT_SECONDS * 1000,
-      maxLostAttempts: DEFAULT_MAX_LOST_ATTEMPTS,
+      maxLostRuns: DEFAULT_MAX_LOST_RUNS,
     },
   });
 }
@@ -44,7 +44,7 @@ export function createLeader(parts: Parts, broker: Broker): LeaderWork {
     retry: retryPolicy(config),
     liveSlots: (queue) => live.registry.slots(queue),
     isOut: (queue) => live.registry.isOut(queue, config.ENGINE_ABSENT_SECONDS * 1000),
-    lastHeardAt: (jobId) => live.hub.lastHeardAt(jobId),
+    lastSeenAt: (jobId) => live.hub.lastSeenAt(jobId),
     times: {
       intervalMs: config.RECONCILE_INTERVAL_SECONDS * 1000,
       silentMs: config.RECONCILE_SILENT_SECONDS * 1000,
@@ -55,7 +55,7 @@ export function createLeader(parts: Parts, broker: Broker): LeaderWork {
 }
 
 /** One core subscription for the whole process; the client renews it whenever it reconnects. */
-export function hearWorkers({ session, live, log }: Parts): void {
+export function subscribeToLiveMessages({ session, live, log }: Parts): void {
   let heard: NatsConnection | null = null;
   session.onConnected((nc) => {
     // What was said while the connection was down went unheard.
@@ -63,8 +63,8 @@ export function hearWorkers({ session, live, log }: Parts): void {
     if (heard === nc) return;
     heard = nc;
     subscribeLive(nc, {
-      onFact: (fact) => live.hub.hearFact(fact),
-      onProgress: (tick) => live.hub.hearTick(tick),
+      onEvent: (event) => live.hub.receiveEvent(event),
+      onProgress: (progress) => live.hub.receiveProgress(progress),
       onAnnouncement: (announcement) => live.registry.hear(announcement),
       onMalformed: (subject, err) => log.warn({ subject, err }, 'a live message could not be read'),
     });
@@ -82,10 +82,10 @@ export async function followQueue(
     queue.isPaused || queue.concurrency === 0 ? await storage.schedule.withdraw(queue.name) : [];
   if (!session.connected) return;
   try {
-    for (const sequence of withdrawn) await broker.deleteOrder(sequence);
+    for (const sequence of withdrawn) await broker.deleteTask(sequence);
     await leader.ensureLanes();
   } catch (err) {
-    // The setting is stored; the lanes follow with the next connection, and a stray order only starts a job early.
+    // The setting is stored; the lanes follow with the next connection, and a stray task only starts a job early.
     log.warn({ err, queue: queue.name }, 'the lanes of a queue could not be changed yet');
   }
 }

@@ -3,18 +3,18 @@ import { v7 as uuidv7 } from 'uuid';
 import type { ExportRequest } from './app/application.ts';
 import { exportFilename, openExport } from './app/export-transcript.ts';
 import type { JobReader } from './app/ports.ts';
-import type { UploadDeps } from './uploads/upload-store.ts';
-import { LocalUploadStore } from './uploads/local-store.ts';
 import { ANONYMOUS } from './auth/authenticate.ts';
 import { SignedLinks } from './auth/signed-links.ts';
+import { contentTypeOf } from './captions/transcript-formats.ts';
 import { environment } from './compose-environment.ts';
 import type { Storage } from './compose-storage.ts';
 import type { ServerConfig } from './config/config.ts';
 import { toId } from './domain/ids.ts';
-import { contentTypeOf } from './captions/transcript-formats.ts';
 import type { ExportFile } from './http/export-route.ts';
 import { whenReachable } from './storage/database.ts';
+import { LocalUploadStore } from './uploads/local-store.ts';
 import { PostgresUploadRepository } from './uploads/upload-repository.ts';
+import type { UploadDeps } from './uploads/upload-store.ts';
 
 export interface Edge {
   /** Where clients reach the server; known for sure once it listens. */

@@ -1,9 +1,9 @@
-import type { Hub } from './live/hub.ts';
-import type { NatsSession } from './messaging/session.ts';
-import type { WorkerRegistry } from './live/worker-registry.ts';
 import type { Edge } from './compose-edge.ts';
 import type { Storage } from './compose-storage.ts';
 import type { ServerConfig } from './config/config.ts';
+import type { Hub } from './live/hub.ts';
+import type { WorkerRegistry } from './live/worker-registry.ts';
+import type { NatsSession } from './messaging/session.ts';
 import type { Logger } from './observability/logger.ts';
 import type { Metrics } from './observability/metrics.ts';
 

@@ -1,10 +1,8 @@
 import { deleteExpired } from './app/delete-expired.ts';
-import type { UploadDeps } from './uploads/upload-store.ts';
-import { sweepExpiredUploads } from './uploads/uploads.ts';
-import type { NatsSession } from './messaging/session.ts';
 import { DAY_MS, environment } from './compose-environment.ts';
 import type { ServerConfig } from './config/config.ts';
 import type { Health } from './http/routes.ts';
+import type { NatsSession } from './messaging/session.ts';
 import type { Logger } from './observability/logger.ts';
 import { answersWithin, openDatabase } from './storage/database.ts';
 import { createJobReader } from './storage/job-reader.ts';
@@ -15,6 +13,8 @@ import { deleteOldRecords } from './storage/old-records.ts';
 import { createModelStore, createQueueStore } from './storage/queue-store.ts';
 import { sharedSecret } from './storage/secrets.ts';
 import { createTenantStore } from './storage/tenant-store.ts';
+import type { UploadDeps } from './uploads/upload-store.ts';
+import { sweepExpiredUploads } from './uploads/uploads.ts';
 
 const POOL_SIZE = 10;
 const SCHEDULE_POOL_SIZE = 4;
@@ -33,7 +33,7 @@ export async function openStorage(config: ServerConfig, log: Logger) {
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   });
   await assertSchemaIsCurrent(database);
-  // An admission that a crash forgets is done again, and the fence makes the second order harmless.
+  // An admission that a crash forgets is done again, and the fence makes the second task harmless.
   const relaxed = await openDatabase({
     url: config.DATABASE_URL,
     poolSize: SCHEDULE_POOL_SIZE,

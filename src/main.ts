@@ -1,6 +1,6 @@
-import { startServer } from './server.ts';
 import { ConfigError, readServerConfig } from './config/config.ts';
 import { createLogger } from './observability/logger.ts';
+import { startServer } from './server.ts';
 import { SchemaMismatchError } from './storage/migrate.ts';
 
 /** Exit codes: 0 stopped as asked, 1 failed, 2 misconfigured. */

@@ -1,19 +1,19 @@
 import { v7 as uuidv7 } from 'uuid';
 import { authenticate } from './auth/authenticate.ts';
-import { Hub } from './live/hub.ts';
-import { createMetricSources } from './live/metric-sources.ts';
-import { NatsSession } from './messaging/session.ts';
-import { WorkerRegistry } from './live/worker-registry.ts';
 import { composeApplication } from './compose-application.ts';
-import { createBroker, createLeader, hearWorkers } from './compose-background.ts';
+import { createBroker, createLeader, subscribeToLiveMessages } from './compose-background.ts';
 import { createEdge, openExportFile } from './compose-edge.ts';
 import type { Live, Parts } from './compose-parts.ts';
 import { checkHealth, openStorage } from './compose-storage.ts';
 import type { ServerConfig } from './config/config.ts';
+import { createHttpServer } from './http/http-server.ts';
+import { Hub } from './live/hub.ts';
+import { createMetricSources } from './live/metric-sources.ts';
+import { WorkerRegistry } from './live/worker-registry.ts';
 import { readProgress } from './messaging/progress.ts';
+import { NatsSession } from './messaging/session.ts';
 import type { Logger } from './observability/logger.ts';
 import { Metrics } from './observability/metrics.ts';
-import { createHttpServer } from './http/http-server.ts';
 import { JobListener } from './storage/job-listener.ts';
 import { readSnapshots } from './storage/job-reader.ts';
 import { Leadership } from './storage/leadership.ts';
@@ -38,7 +38,7 @@ export async function startServer(config: ServerConfig, log: Logger): Promise<Ru
   const live: Live = {
     hub: new Hub({
       read: (ids) => readSnapshots(storage.database, ids),
-      lastTick: async (jobId) => readProgress(session.connection, jobId),
+      lastProgress: async (jobId) => readProgress(session.connection, jobId),
       maxSubscribers: config.MAX_SUBSCRIPTIONS,
       log,
     }),
@@ -72,7 +72,7 @@ export async function startServer(config: ServerConfig, log: Logger): Promise<Ru
   );
   await listener.start();
   live.registry.onArrival((queue) => leader.admission.wake(queue));
-  hearWorkers(parts);
+  subscribeToLiveMessages(parts);
   const listening = session.run();
   const leadership = new Leadership({
     ...{ serverId, log },

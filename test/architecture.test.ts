@@ -16,38 +16,66 @@ const GRAPHQL = ['graphql', '@pothos/', '@graphql-yoga/', '@escape.tech/'];
 /** Who may import whom; a new folder needs its row here. */
 const LAYERS: Readonly<Record<string, Layer>> = {
   'src/domain': { folders: [], packages: [] },
-  'src/contract': { folders: ['src/domain'], packages: ['zod'] },
-  'src/app': { folders: ['src/domain', 'src/contract'], packages: ['zod', 'uuid'] },
-  'src/config': { folders: ['src/domain'], packages: ['*'] },
+  'src/captions': { folders: ['src/domain'], packages: [] },
   'src/observability': { folders: [], packages: ['*'] },
-  'src/graphql': { folders: ['src/app', 'src/domain', 'src/observability'], packages: ['*'] },
-  'src/storage': {
-    folders: ['src/app', 'src/domain', 'src/observability', 'migrations'],
+  'src/config': { folders: ['src/domain'], packages: ['*'] },
+  'src/process': { folders: ['src/domain', 'src/observability'], packages: ['*'] },
+  'src/network': { folders: [], packages: ['*'] },
+  'src/contract': { folders: ['src/domain'], packages: ['zod'] },
+  'src/messaging': {
+    folders: ['src/app', 'src/contract', 'src/domain', 'src/observability', 'src/process'],
     packages: ['*'],
   },
   migrations: { folders: [], packages: ['typeorm'] },
-  'src/messaging': { folders: ['src/contract', 'src/domain', 'src/observability'], packages: ['*'] },
-  'src/background': {
-    folders: ['src/app', 'src/messaging', 'src/contract', 'src/domain', 'src/observability'],
+  'src/storage': {
+    folders: ['src/app', 'src/config', 'src/domain', 'src/observability', 'migrations'],
     packages: ['*'],
   },
-  'src/local': { folders: ['src/config', 'src/observability'], packages: ['*'] },
+  'src/uploads': { folders: ['src/app', 'src/domain'], packages: ['*'] },
+  'src/app': {
+    folders: ['src/domain', 'src/contract', 'src/captions'],
+    packages: ['zod', 'uuid'],
+  },
+  'src/live': {
+    folders: ['src/app', 'src/contract', 'src/domain', 'src/observability', 'src/process'],
+    packages: ['*'],
+  },
+  'src/leader': {
+    folders: ['src/app', 'src/messaging', 'src/contract', 'src/domain', 'src/observability', 'src/process'],
+    packages: ['*'],
+  },
+  'src/auth': { folders: ['src/app', 'src/domain', 'src/observability'], packages: ['*'] },
+  'src/graphql': {
+    folders: ['src/app', 'src/captions', 'src/domain', 'src/observability'],
+    packages: ['*'],
+  },
   'src/http': {
     folders: [
       'src/graphql',
       'src/app',
+      'src/uploads',
       'src/domain',
-      'src/audio',
       'src/auth',
       'src/config',
       'src/observability',
+      'src/process',
     ],
     packages: ['*'],
   },
-  'src/audio': { folders: ['src/app', 'src/domain', 'src/observability'], packages: ['*'] },
-  'src/auth': { folders: ['src/app', 'src/domain', 'src/observability'], packages: ['*'] },
+  'src/local': {
+    folders: ['src/config', 'src/observability', 'src/process', 'src/storage'],
+    packages: ['*'],
+  },
   worker: {
-    folders: ['src/domain', 'src/contract', 'src/messaging', 'src/config', 'src/observability'],
+    folders: [
+      'src/domain',
+      'src/contract',
+      'src/messaging',
+      'src/config',
+      'src/observability',
+      'src/process',
+      'src/network',
+    ],
     packages: ['*'],
   },
 };
@@ -141,7 +169,7 @@ describe('the import rules', () => {
     { path: 'src/storage/job-store.ts', target: '@nats-io/jetstream' },
     { path: 'worker/main.ts', target: 'src/app/application.ts' },
     { path: 'worker/main.ts', target: 'typeorm' },
-    { path: 'src/background/projector.ts', target: 'src/compose.ts' },
+    { path: 'src/leader/projector.ts', target: 'src/server.ts' },
   ])('refuse $target in $path', ({ path, target }) => {
     expect(refusal(file(path), target)).toBe(`${path} imports ${target}`);
   });

@@ -2,10 +2,10 @@ import { CodecError } from '../src/contract/codec.ts';
 import { lanesOf, wakeSubject } from '../src/contract/subjects.ts';
 import type { JobPriority, QueueName } from '../src/domain/vocabulary.ts';
 import { isConnected, NatsAwayError, type NatsConnection } from '../src/messaging/connection.ts';
-import { type Delivery, PullTimeoutError, pullOrder } from '../src/messaging/pull-task.ts';
+import { type Delivery, PullTimeoutError, pullTask } from '../src/messaging/pull-task.ts';
 import type { Logger } from '../src/observability/logger.ts';
-import type { WorkerTiming } from './timing.ts';
 import { Bell, pause } from '../src/process/wait.ts';
+import type { WorkerTiming } from './timing.ts';
 
 /** One sweep in so many begins with the least urgent lane, so that it never starves. */
 const FAIR_SWEEP = 10;
@@ -21,13 +21,13 @@ export interface PullLoopOptions {
   readonly timing: WorkerTiming;
   /** False while the engine could not work anyway. */
   readonly isAvailable: () => boolean;
-  /** Runs an order to its end; never rejects. */
+  /** Runs a task to its end; never rejects. */
   readonly run: (delivery: Delivery) => Promise<void>;
   /** Told when a run began or ended. */
   readonly onChange: () => void;
 }
 
-/** Takes an order whenever a slot is free: from the most urgent lane that has one, as soon as there is one. */
+/** Takes a task whenever a slot is free: from the most urgent lane that has one, as soon as there is one. */
 export class PullLoop {
   readonly #options: PullLoopOptions;
   readonly #bell = new Bell();
@@ -94,7 +94,7 @@ export class PullLoop {
     try {
       for (const priority of this.#lanes()) {
         if (signal.aborted) return null;
-        const delivery = await pullOrder(nc, queue, priority);
+        const delivery = await pullTask(nc, queue, priority);
         this.#silentSince = null;
         if (delivery !== null) return delivery;
       }
@@ -118,18 +118,18 @@ export class PullLoop {
     const { nc, log } = this.#options;
     if (nc.isClosed() || nc.isDraining()) return;
     if (error instanceof CodecError) {
-      log.error({ err: error }, 'order of an unknown form taken off its lane');
+      log.error({ err: error }, 'task of an unknown form taken off its lane');
       return;
     }
     if (!(error instanceof PullTimeoutError || error instanceof NatsAwayError)) {
-      log.warn({ err: error }, 'no order could be taken');
+      log.warn({ err: error }, 'no task could be taken');
       await pause(TROUBLE_PAUSE_MS, signal);
       return;
     }
     // Once, until it goes well again: a worker may be up long before its server makes the lanes.
     if (this.#silentSince === null) {
       this.#silentSince = Date.now();
-      log.warn({ reason: error.message }, 'no order could be taken');
+      log.warn({ reason: error.message }, 'no task could be taken');
     }
     if (Date.now() - this.#silentSince < MAX_SILENCE_MS || !isConnected(nc)) return;
     this.#silentSince = Date.now();

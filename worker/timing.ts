@@ -7,12 +7,12 @@ export interface WorkerTiming {
   readonly publishRetryMs: number;
   /** How long a worker listens for signs of life of the run it would take over. */
   readonly lookForLifeMs: number;
-  /** Least time between two ticks, and the longest a running job goes without one. */
-  readonly tickMs: number;
+  /** Least time between two progress, and the longest a running job goes without one. */
+  readonly progressMs: number;
   readonly livenessMs: number;
   /** Segments that come within this time travel together. */
   readonly coalesceMs: number;
-  /** Least time between two segments facts of a job. */
+  /** Least time between two segments events of a job. */
   readonly segmentsIntervalMs: number;
   /** How long an idle worker waits for a wake-up before it looks by itself. */
   readonly idleMs: number;
@@ -27,7 +27,7 @@ export const WORKER_TIMING: WorkerTiming = {
   publishTimeoutMs: 5_000,
   publishRetryMs: 500,
   lookForLifeMs: 3_000,
-  tickMs: 250,
+  progressMs: 250,
   livenessMs: 2_000,
   coalesceMs: 50,
   segmentsIntervalMs: 300,

@@ -11,7 +11,7 @@ export interface WorkerContext {
   readonly log: Logger;
   readonly workerId: string;
   readonly engine: TranscriptionEngine;
-  /** What an order for the model `default` runs. */
+  /** What a task for the model `default` runs. */
   readonly defaultModel: string;
   readonly audio: AudioPipeline;
   readonly speed: SpeedMeter;

@@ -5,16 +5,16 @@ import { DEFAULT_MODEL, queueOf } from '../src/domain/vocabulary.ts';
 import type { NatsConnection } from '../src/messaging/connection.ts';
 import type { Delivery } from '../src/messaging/pull-task.ts';
 import type { Logger } from '../src/observability/logger.ts';
+import { pause } from '../src/process/wait.ts';
 import { Announcer } from './announcer.ts';
-import { prepareWorkDirectory } from './run/work-directory.ts';
 import type { AudioPipeline } from './audio/audio-pipeline.ts';
-import type { AttemptEnd } from './run/claim-task.ts';
 import type { TranscriptionEngine } from './engines/engine.ts';
 import { PullLoop } from './pull-loop.ts';
+import type { AttemptEnd } from './run/claim-task.ts';
 import { runAttempt } from './run/run-task.ts';
 import { SpeedMeter } from './run/speed-meter.ts';
+import { prepareWorkDirectory } from './run/work-directory.ts';
 import { WORKER_TIMING, type WorkerTiming } from './timing.ts';
-import { pause } from '../src/process/wait.ts';
 import type { WorkerContext } from './worker-context.ts';
 
 export interface WorkerOptions {
@@ -34,13 +34,13 @@ export interface WorkerOptions {
 export interface RunningWorker {
   readonly workerId: string;
   /**
-   * Takes no further order, lets runs finish within the grace period, then gives their jobs back. Settles
+   * Takes no further task, lets runs finish within the grace period, then gives their jobs back. Settles
    * when nothing of the worker runs any more; the connection stays the caller's.
    */
   drain(graceMs: number): Promise<void>;
 }
 
-/** Starts to take orders. */
+/** Starts to take tasks. */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { nc, engine, slots } = options;
   const workerId = toId('Worker', uuidv7());
@@ -93,11 +93,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       engine.available && ((engine.breakerState ?? 'closed') === 'closed' || loop.busy === 0),
     onChange: () => announcer.announce(),
     run: async (delivery) => {
-      jobs.set(delivery, delivery.order.jobId);
+      jobs.set(delivery, delivery.task.jobId);
       try {
         count(await runAttempt(delivery, context));
       } catch (error) {
-        log.error({ err: error, jobId: delivery.order.jobId }, 'order could not be handled');
+        log.error({ err: error, jobId: delivery.task.jobId }, 'task could not be handled');
       } finally {
         jobs.delete(delivery);
       }
@@ -111,8 +111,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
 
   announcer.start();
   const pulling = loop.pull(stopPulling.signal);
-  pulling.catch((error: unknown) => log.fatal({ err: error }, 'the worker takes no orders any more'));
-  log.info({ slots, engine: engine.engine, device: engine.device }, 'worker takes orders');
+  pulling.catch((error: unknown) => log.fatal({ err: error }, 'the worker takes no tasks any more'));
+  log.info({ slots, engine: engine.engine, device: engine.device }, 'worker takes tasks');
 
   return {
     workerId,

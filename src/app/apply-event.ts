@@ -1,4 +1,4 @@
-import type { FactMessage } from '../contract/messages.ts';
+import type { EventMessage } from '../contract/messages.ts';
 import type { Job } from '../domain/job.ts';
 import { cancelAttempt, failAttempt, loseAttempt, releaseAttempt } from '../domain/job-endings.ts';
 import {
@@ -18,52 +18,52 @@ export type Applied =
   | { readonly ok: false; readonly refusal: Refusal };
 
 /**
- * What one fact does to a job. Pure: the same job and fact give the same update, but for the jitter.
- * Duplicates, facts of former attempts and of foreign runs are refused; that makes replays harmless.
+ * What one event does to a job. Pure: the same job and event give the same update, but for the jitter.
+ * Duplicates, events of former attempts and of foreign runs are refused; that makes replays harmless.
  */
-export function applyFact(
+export function applyEvent(
   job: Job,
-  fact: FactMessage,
+  event: EventMessage,
   policy: RetryPolicy,
   now: Date,
   random: number,
 ): Applied {
-  const at = new Date(fact.at);
+  const at = new Date(event.at);
   const checkpoint: Checkpoint = {
-    generation: fact.generation,
-    segmentCount: fact.segmentCount,
-    checkpointMs: fact.checkpointMs,
-    language: fact.language,
+    generation: event.generation,
+    segmentCount: event.segmentCount,
+    checkpointMs: event.checkpointMs,
+    language: event.language,
   };
-  if (buildsOnMissing(job, fact.attempt, checkpoint)) return { ok: false, refusal: 'GAP' };
-  switch (fact.type) {
+  if (buildsOnMissing(job, event.attempt, checkpoint)) return { ok: false, refusal: 'GAP' };
+  switch (event.type) {
     case 'started':
-      return whenAccepted(startAttempt(job, fact, checkpoint), (next) => ({
-        ...started(job, next, fact, at),
+      return whenAccepted(startAttempt(job, event, checkpoint), (next) => ({
+        ...started(job, next, event, at),
       }));
     case 'audio':
-      return whenAccepted(continueAttempt(job, fact, checkpoint), () => ({ audio: fact }));
+      return whenAccepted(continueAttempt(job, event, checkpoint), () => ({ audio: event }));
     case 'segments':
-      return segmentsAdded(job, fact, checkpoint);
+      return segmentsAdded(job, event, checkpoint);
     case 'completed':
-      return whenAccepted(completeAttempt(job, fact, checkpoint, now), () => ({
-        ...ended(fact, 'COMPLETED', null, at, fact),
-        languageConfidence: fact.languageConfidence,
-        computeMs: fact.computeMs,
-        billedMs: fact.durationMs,
+      return whenAccepted(completeAttempt(job, event, checkpoint, now), () => ({
+        ...ended(event, 'COMPLETED', null, at, event),
+        languageConfidence: event.languageConfidence,
+        computeMs: event.computeMs,
+        billedMs: event.durationMs,
       }));
     case 'failed':
-      return whenAccepted(failAttempt(job, fact, fact.failure, policy, now, random), () =>
-        fact.attempt > job.attempt ? lostBefore(job, at) : ended(fact, 'FAILED', fact.failure, at, fact),
+      return whenAccepted(failAttempt(job, event, event.failure, policy, now, random), () =>
+        event.attempt > job.attempt ? lostBefore(job, at) : ended(event, 'FAILED', event.failure, at, event),
       );
     case 'canceled':
-      return whenAccepted(cancelAttempt(job, fact, now), () =>
-        fact.attempt > job.attempt ? lostBefore(job, at) : ended(fact, 'CANCELED', null, at),
+      return whenAccepted(cancelAttempt(job, event, now), () =>
+        event.attempt > job.attempt ? lostBefore(job, at) : ended(event, 'CANCELED', null, at),
       );
     case 'released':
-      return whenAccepted(releaseAttempt(job, fact), () => ended(fact, 'RELEASED', null, at));
+      return whenAccepted(releaseAttempt(job, event), () => ended(event, 'RELEASED', null, at));
     case 'lost':
-      return whenAccepted(loseAttempt(job, fact, policy, now), () => ended(fact, 'LOST', null, at));
+      return whenAccepted(loseAttempt(job, event, policy, now), () => ended(event, 'LOST', null, at));
   }
 
   function whenAccepted<Next extends Job>(
@@ -71,22 +71,22 @@ export function applyFact(
     rest: (next: Next) => Omit<JobUpdate, 'job' | 'at'>,
   ): Applied {
     if (!transition.ok) return transition;
-    return { ok: true, update: { job: transition.job, at: now, factAt: at, ...rest(transition.job) } };
+    return { ok: true, update: { job: transition.job, at: now, eventAt: at, ...rest(transition.job) } };
   }
 
   function segmentsAdded(
     before: Job,
-    segmentsFact: Extract<FactMessage, { type: 'segments' }>,
+    segmentsEvent: Extract<EventMessage, { type: 'segments' }>,
     after: Checkpoint,
   ): Applied {
-    const first = segmentsFact.segments[0];
+    const first = segmentsEvent.segments[0];
     if (first !== undefined && first.index !== before.checkpoint.segmentCount) {
       // A gap can't be mended from here; a repeat is refused by its ordinal before it gets this far.
-      const transition = continueAttempt(before, segmentsFact, after);
+      const transition = continueAttempt(before, segmentsEvent, after);
       return transition.ok ? { ok: false, refusal: 'GAP' } : transition;
     }
-    return whenAccepted(continueAttempt(before, segmentsFact, after), () => ({
-      segments: segmentsFact.segments,
+    return whenAccepted(continueAttempt(before, segmentsEvent, after), () => ({
+      segments: segmentsEvent.segments,
     }));
   }
 }
@@ -94,27 +94,27 @@ export function applyFact(
 function started(
   before: Job,
   next: Job,
-  fact: Extract<FactMessage, { type: 'started' }>,
+  event: Extract<EventMessage, { type: 'started' }>,
   at: Date,
 ): Omit<JobUpdate, 'job' | 'at'> {
   return {
     attemptStarted: {
-      number: fact.attempt,
-      engine: fact.engine,
-      model: fact.model,
-      workerId: fact.workerId,
-      instance: fact.instance,
+      number: event.attempt,
+      engine: event.engine,
+      model: event.model,
+      workerId: event.workerId,
+      runId: event.runId,
       startedAt: at,
     },
     ...lostBefore(before, at),
-    workerId: fact.workerId,
+    workerId: event.workerId,
     ...(next.checkpoint.generation === before.checkpoint.generation
       ? {}
       : { dropSegmentsFrom: next.checkpoint.segmentCount }),
   };
 }
 
-/** A run that never ended before another fact says that it is over. */
+/** A run that never ended before another event says that it is over. */
 function lostBefore(before: Job, at: Date): Pick<JobUpdate, 'attemptEnded'> {
   if (before.status !== 'PROCESSING') return {};
   return {
@@ -125,14 +125,14 @@ function lostBefore(before: Job, at: Date): Pick<JobUpdate, 'attemptEnded'> {
 }
 
 function ended(
-  fact: FactMessage,
+  event: EventMessage,
   outcome: AttemptOutcome,
   failure: Failure | null,
   finishedAt: Date,
   trace: { readonly requestId?: string | null; readonly model?: string } = {},
 ): Omit<JobUpdate, 'job' | 'at'> {
   const end: AttemptEnd = {
-    number: fact.attempt,
+    number: event.attempt,
     outcome,
     failure,
     finishedAt,

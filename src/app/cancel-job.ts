@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import type { FactMessage } from '../contract/messages.ts';
+import type { EventMessage } from '../contract/messages.ts';
 import { NotFoundError } from '../domain/errors.ts';
 import { endWaiting } from '../domain/job-endings.ts';
 import type { RetryPolicy } from '../domain/retry-policy.ts';
 import { isFinal } from '../domain/vocabulary.ts';
 import type { CancelJobInput, CancelOutcome, Principal } from './application.ts';
-import { applyFact } from './apply-event.ts';
+import { applyEvent } from './apply-event.ts';
 import type { Broker, Environment, JobStore, StoredJob } from './ports.ts';
 import { validate } from './validate.ts';
 
@@ -65,7 +65,7 @@ function mayBeInTheBroker({ job }: StoredJob): boolean {
 }
 
 /**
- * The second phase, which may be repeated at will: end the job on its fact chain if no worker has begun, else tell the
+ * The second phase, which may be repeated at will: end the job on its event chain if no worker has begun, else tell the
  * worker. The chain decides between the two, so that cancel and start have one winner.
  */
 export async function pressCancel(ports: CancelJobPorts, jobId: string): Promise<CancelOutcome> {
@@ -76,8 +76,8 @@ export async function pressCancel(ports: CancelJobPorts, jobId: string): Promise
   if (stored.job.status === 'QUEUED') {
     const end = await ports.broker.endRun(jobId, { type: 'canceled' }, stored.job.attempt);
     if (end.ended) {
-      await storeServerEnd(ports, end.fact);
-      if (stored.orderSequence !== null) await ports.broker.deleteOrder(stored.orderSequence);
+      await storeServerEnd(ports, end.event);
+      if (stored.taskSequence !== null) await ports.broker.deleteTask(stored.taskSequence);
       return 'CANCELED';
     }
   }
@@ -88,14 +88,14 @@ export async function pressCancel(ports: CancelJobPorts, jobId: string): Promise
 /** Stores an end that the server put on the chain itself, without waiting for the projector to come by. */
 export async function storeServerEnd(
   ports: Pick<CancelJobPorts, 'store' | 'environment' | 'retry'>,
-  fact: FactMessage,
+  event: EventMessage,
 ): Promise<void> {
   const { store, environment, retry } = ports;
   await store.transaction(async (jobs) => {
-    const stored = (await jobs.lock([fact.jobId])).get(fact.jobId);
+    const stored = (await jobs.lock([event.jobId])).get(event.jobId);
     if (stored === undefined) return;
-    const applied = applyFact(stored.job, fact, retry, environment.now(), environment.random());
-    // A refusal means that the projector was faster, or has facts to apply before this one: it does the rest.
+    const applied = applyEvent(stored.job, event, retry, environment.now(), environment.random());
+    // A refusal means that the projector was faster, or has events to apply before this one: it does the rest.
     if (applied.ok) await jobs.apply([applied.update]);
   });
 }

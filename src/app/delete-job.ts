@@ -5,7 +5,7 @@ import { type CancelJobPorts, cancelJob } from './cancel-job.ts';
 
 /**
  * Removes a job with its transcript and attempts. A job that is not final is refused, or with `force` canceled first;
- * a run that has not heard of it yet reports to nobody: its facts are refused.
+ * a run that has not heard of it yet reports to nobody: its events are refused.
  *
  * @throws NotFoundError, InvalidStateError, UnavailableError.
  */
@@ -15,7 +15,7 @@ export async function deleteJob(
   input: DeleteJobInput,
 ): Promise<{ readonly deletedId: string }> {
   if (input.force === true) await cancelJob(ports, by, { id: input.id, reason: 'deleted' });
-  const orderSequence = await ports.store.transaction(async (jobs) => {
+  const taskSequence = await ports.store.transaction(async (jobs) => {
     const stored = (await jobs.lock([input.id])).get(input.id);
     if (stored === undefined || stored.tenantId !== by.tenantId) {
       throw new NotFoundError('job', input.id, ['input', 'id']);
@@ -29,9 +29,9 @@ export async function deleteJob(
       );
     }
     await jobs.delete([input.id]);
-    return stored.orderSequence;
+    return stored.taskSequence;
   });
-  // Best effort: an order without a job is harmless, as its worker was told to stop and its facts go nowhere.
-  if (orderSequence !== null) await ports.broker.deleteOrder(orderSequence).catch(() => false);
+  // Best effort: a task without a job is harmless, as its worker was told to stop and its events go nowhere.
+  if (taskSequence !== null) await ports.broker.deleteTask(taskSequence).catch(() => false);
   return { deletedId: input.id };
 }

@@ -1,6 +1,6 @@
+import { contentTypeOf, fileExtensionOf, transcriptWriter } from '../captions/transcript-formats.ts';
 import { ValidationError } from '../domain/errors.ts';
 import type { Segment } from '../domain/transcript.ts';
-import { contentTypeOf, fileExtensionOf, transcriptWriter } from '../captions/transcript-formats.ts';
 import type { ExportRequest, ExportView, JobView, Principal } from './application.ts';
 import type { JobReader } from './ports.ts';
 

@@ -1,4 +1,4 @@
-import type { FactMessage } from '../contract/messages.ts';
+import type { EventMessage } from '../contract/messages.ts';
 import type { Job } from '../domain/job.ts';
 import type { Segment } from '../domain/transcript.ts';
 import type {
@@ -39,13 +39,13 @@ export interface JobUpdate {
   readonly segments?: readonly Segment[];
   /** Segments from this index on belong to a former generation and go away first. */
   readonly dropSegmentsFrom?: number;
-  readonly audio?: AudioFacts;
+  readonly audio?: AudioInfo;
   readonly workerId?: string;
   readonly languageConfidence?: number | null;
   readonly billedMs?: number;
   readonly computeMs?: number;
-  /** The last fact's time, for finding silent runs. */
-  readonly factAt?: Date;
+  /** The last event's time, for finding silent runs. */
+  readonly eventAt?: Date;
 }
 
 export interface AttemptStart {
@@ -53,7 +53,7 @@ export interface AttemptStart {
   readonly engine: Engine;
   readonly model: string;
   readonly workerId: string;
-  readonly instance: string;
+  readonly runId: string;
   readonly startedAt: Date;
 }
 
@@ -67,7 +67,7 @@ export interface AttemptEnd {
   readonly model?: string;
 }
 
-export interface AudioFacts {
+export interface AudioInfo {
   readonly durationMs: number | null;
   readonly codec: string | null;
   readonly sampleRate: number | null;
@@ -105,18 +105,18 @@ export interface StoredJob {
   readonly tenantId: string;
   readonly priority: JobPriority;
   readonly queue: QueueName;
-  readonly orderSequence: number | null;
+  readonly taskSequence: number | null;
   readonly uploadId: string | null;
   readonly cancelReason: string | null;
 }
 
-/** An order to be published: what admission chose, with all that the order needs. */
+/** A task to be published: what admission chose, with all that the task needs. */
 export interface AdmittedJob {
   readonly id: string;
   readonly queue: QueueName;
   readonly priority: JobPriority;
   readonly attempt: number;
-  readonly run: number;
+  readonly publication: number;
   readonly source: { readonly url: string } | { readonly uploadId: string };
   readonly audio: NewJob['audio'] & {
     /** As an earlier attempt measured it; null before the first. */
@@ -177,7 +177,7 @@ export interface JobTransaction {
   /** Keys older than 24 h are free again. A concurrent claim of the same key waits for the first to end. */
   claimKey(key: UsedKey & { readonly jobId: string }): Promise<KeyClaim>;
   moveOffset(from: ProjectorOffset | null, to: ProjectorOffset): Promise<void>;
-  quarantine(fact: QuarantinedFact): Promise<void>;
+  quarantine(event: QuarantinedEvent): Promise<void>;
 }
 
 /** Where the projector is in EVENTS. */
@@ -187,7 +187,7 @@ export interface ProjectorOffset {
   readonly messageId: string | null;
 }
 
-export interface QuarantinedFact {
+export interface QuarantinedEvent {
   readonly epoch: string;
   readonly sequence: number;
   readonly subject: string;
@@ -204,25 +204,25 @@ export class OffsetConflictError extends Error {
 export interface JobSchedule {
   /** Marks up to the free places of the queue as admitted, fairly, and returns them for publication. */
   admit(request: AdmissionRequest): Promise<readonly AdmittedJob[]>;
-  recordOrders(
-    orders: readonly { readonly id: string; readonly run: number; readonly sequence: number }[],
+  recordTasks(
+    tasks: readonly { readonly id: string; readonly publication: number; readonly sequence: number }[],
   ): Promise<void>;
-  /** Jobs that were admitted but whose order's publication was never recorded. */
+  /** Jobs that were admitted but whose task's publication was never recorded. */
   unpublished(olderThan: Date, limit: number): Promise<readonly AdmittedJob[]>;
-  /** Gives jobs that have not started back to the waiting ones; returns the sequences of their orders. */
+  /** Gives jobs that have not started back to the waiting ones; returns the sequences of their tasks. */
   withdraw(queue: QueueName): Promise<readonly number[]>;
   /**
    * Moves jobs that wait for an engine to the next one of their lists, where they have one; returns the sequences
-   * of orders that are void now.
+   * of tasks that are void now.
    */
   failOver(queue: QueueName, now: Date): Promise<readonly number[]>;
   /** SCHEDULED and RETRYING jobs whose time has come become QUEUED; returns when the next is due. */
   wakeDue(now: Date): Promise<{ readonly woken: number; readonly nextDueAt: Date | null }>;
-  /** Admitted jobs without a fact since `silentSince`, in the order of their ids, after `afterId`. */
+  /** Admitted jobs without an event since `silentSince`, in the order of their ids, after `afterId`. */
   silent(silentSince: Date, afterId: string, limit: number): Promise<readonly SilentJob[]>;
   /** Ids of admitted jobs, in order, after `afterId`. */
   admitted(afterId: string, limit: number): Promise<readonly string[]>;
-  /** Raises `run` of an admitted job and returns its new order. */
+  /** Raises `run` of an admitted job and returns its new task. */
   readmit(id: string): Promise<AdmittedJob | null>;
   /** Ids after `afterId` of jobs in the broker that are asked to stop; of one batch, those that wait come first. */
   cancelsPending(afterId: string, limit: number): Promise<readonly string[]>;
@@ -238,12 +238,12 @@ export interface SilentJob {
   readonly priority: JobPriority;
   readonly status: 'QUEUED' | 'PROCESSING';
   readonly attempt: number;
-  readonly orderSequence: number | null;
+  readonly taskSequence: number | null;
 }
 
 export interface AdmissionRequest {
   readonly queue: QueueName;
-  /** Orders that may wait in JetStream, not counting running jobs. */
+  /** Tasks that may wait in JetStream, not counting running jobs. */
   readonly readyTarget: number;
   readonly now: Date;
 }
@@ -295,13 +295,13 @@ export interface ModelStore {
 
 /** What the broker does for the use cases. Every method may fail while NATS is away. */
 export interface Broker {
-  publishOrder(job: AdmittedJob): Promise<{ readonly sequence: number }>;
+  publishTask(job: AdmittedJob): Promise<{ readonly sequence: number }>;
   /** True when it was there. */
-  deleteOrder(sequence: number): Promise<boolean>;
-  orderExists(sequence: number): Promise<boolean>;
+  deleteTask(sequence: number): Promise<boolean>;
+  taskExists(sequence: number): Promise<boolean>;
   requestCancel(jobId: string, at: Date, reason: string | null): Promise<void>;
   /**
-   * Ends a job or a run in the server's name, by a fact on the job's chain: accepted only when nobody
+   * Ends a job or a run in the server's name, by an event on the job's chain: accepted only when nobody
    * wrote meanwhile. The same fence that keeps two workers apart keeps server and worker apart.
    *
    * @param atLeastAttempt The last attempt that the database knows of; the chain may have lost it.
@@ -310,12 +310,12 @@ export interface Broker {
   /** Forgets a cancel that was asked of an earlier attempt. */
   clearCancel(jobId: string): Promise<void>;
   /**
-   * The attempt that a new order of an unfinished job must name. Null when the chain ends in a fact that the rows do not
+   * The attempt that a new task of an unfinished job must name. Null when the chain ends in an event that the rows do not
    * know yet (one after `appliedSequence`): they will, and what it ended must not be run again. An outcome that the
-   * rows know and refused (a broker that lost its newest facts may have let a run complete that nobody believed) is
+   * rows know and refused (a broker that lost its newest events may have let a run complete that nobody believed) is
    * opened again first.
    */
-  attemptToOrder(
+  attemptForTask(
     jobId: string,
     rows: { readonly nextAttempt: number; readonly appliedSequence: number },
   ): Promise<number | null>;
@@ -326,7 +326,7 @@ export type ServerEnd =
   | { readonly type: 'lost' }
   | { readonly type: 'failed'; readonly failure: Failure };
 export type EndRunResult =
-  /** The fact is on the chain. */
-  | { readonly ended: true; readonly fact: FactMessage }
+  /** The event is on the chain. */
+  | { readonly ended: true; readonly event: EventMessage }
   /** A worker has the job, or it is over. */
   | { readonly ended: false };

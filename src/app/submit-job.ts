@@ -195,7 +195,7 @@ function checkTimes(input: ValidInput, now: Date): void {
   if (input.deadline !== null && input.scheduledFor !== null && input.deadline <= input.scheduledFor) {
     issues.push({
       path: ['input', 'deadline'],
-      rule: 'order',
+      rule: 'task',
       message: '`deadline` must be after `scheduledFor`.',
     });
   }

@@ -1,5 +1,5 @@
-import { type CaptionUnit, captionUnits } from './caption-text.ts';
 import { type Segment, speakerLabel } from '../domain/transcript.ts';
+import { type CaptionUnit, captionUnits } from './caption-text.ts';
 
 /** What is shown at once. */
 export interface Cue {
@@ -88,7 +88,7 @@ function toLines(units: readonly CaptionUnit[], maxWidth: number): CaptionUnit[]
   return lines;
 }
 
-/** Times of a segment's cues: where its words are, moved as little as their order and length ask for. */
+/** Times of a segment's cues: where its words are, moved as little as their task and length ask for. */
 function settle(
   segment: Segment,
   groups: readonly (readonly (readonly CaptionUnit[])[])[],

@@ -1,6 +1,6 @@
+import { type Segment, speakerLabel } from '../domain/transcript.ts';
 import { type CaptionLimits, type Cue, lineText, toCues } from './caption-lines.ts';
 import { type CaptionUnit, onOneLine } from './caption-text.ts';
-import { type Segment, speakerLabel } from '../domain/transcript.ts';
 
 /** File formats a transcript is exported in. */
 export const TRANSCRIPT_FORMATS = ['TXT', 'SRT', 'VTT', 'JSON', 'TSV'] as const;

@@ -65,9 +65,9 @@ const ServerEnvironment = SharedEnvironment.extend({
   MAX_ATTEMPTS: z.coerce.number().int().min(1).max(20).default(3),
   RETENTION_DAYS: z.coerce.number().int().min(1).max(3650).default(30),
   SHUTDOWN_GRACE_SECONDS: Seconds(10, 600),
-  /** Between two rounds of the search for orders that crashes of the broker lost or buried. */
+  /** Between two rounds of the search for tasks that crashes of the broker lost or buried. */
   RECONCILE_INTERVAL_SECONDS: Seconds(60, 3600),
-  /** An ordered job without a fact for this long has its order looked for. */
+  /** An ordered job without an event for this long has its task looked for. */
   RECONCILE_SILENT_SECONDS: Seconds(180, 86_400),
   /** A run without a sign of life for this long is given up; workers give themselves up after 30 s. */
   WORKER_LOST_SECONDS: Seconds(60, 3600),

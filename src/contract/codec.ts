@@ -35,18 +35,18 @@ export function decode<Schema extends z.ZodType>(schema: Schema, bytes: Uint8Arr
 }
 
 /**
- * `Nats-Msg-Id` of a fact. JetStream checks duplicates before the expected sequence, so the id holds
- * the random instance: two workers on one attempt can never take each other's fact for their own.
+ * `Nats-Msg-Id` of an event. JetStream checks duplicates before the expected sequence, so the id holds
+ * the random runId: two workers on one attempt can never take each other's event for their own.
  */
-export const factId = (fact: {
-  readonly instance: string;
+export const eventId = (event: {
+  readonly runId: string;
   readonly ordinal: number;
   readonly jobId: string;
-}): string => `${fact.jobId}:${fact.instance}:${fact.ordinal}`;
+}): string => `${event.jobId}:${event.runId}:${event.ordinal}`;
 
-/** `Nats-Msg-Id` of an order. */
-export const orderId = (order: {
+/** `Nats-Msg-Id` of a task. */
+export const taskId = (task: {
   readonly jobId: string;
   readonly attempt: number;
-  readonly run: number;
-}): string => `${order.jobId}:${order.attempt}:${order.run}`;
+  readonly publication: number;
+}): string => `${task.jobId}:${task.attempt}:${task.publication}`;

@@ -8,10 +8,10 @@ import {
 } from '../domain/vocabulary.ts';
 
 /**
- * The messages between server and worker, version 1 (docs/protocol.md). A reader ignores fields it
+ * The messages between server and worker, version 2 (docs/protocol.md). A reader ignores fields it
  * does not know, so that fields can be added; a changed meaning needs a new version.
  */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 const Version = z.literal(PROTOCOL_VERSION);
 const Milliseconds = z.number().int().min(0);
@@ -54,13 +54,13 @@ const CheckpointFields = {
 export const CheckpointMessage = z.object(CheckpointFields);
 
 /** Tells a worker to run an attempt. Published to a lane by the server's admission. */
-export const Order = z.object({
+export const TaskMessage = z.object({
   v: Version,
   jobId: z.string(),
   /** The attempt to start at least with; a redelivery after a lost worker starts a later one. */
   attempt: z.number().int().min(1),
-  /** Rises with each publication of an order for the same attempt. */
-  run: z.number().int().min(1),
+  /** Rises with each publication of a task for the same attempt. */
+  publication: z.number().int().min(1),
   engine: z.enum(ENGINES),
   priority: z.enum(JOB_PRIORITIES),
   audio: z.object({
@@ -92,39 +92,39 @@ export const Order = z.object({
     /** The attempt fails with TIMEOUT after this long. */
     attemptTimeoutMs: z.number().int().min(1),
     /** So many lost workers make the job poison. */
-    maxLostAttempts: z.number().int().min(1),
+    maxLostRuns: z.number().int().min(1),
   }),
 });
-export type Order = z.infer<typeof Order>;
+export type TaskMessage = z.infer<typeof TaskMessage>;
 
 /**
- * Fields of every fact. `generation`, `segmentCount`, `checkpointMs` and `language` hold the job's
- * checkpoint after the fact, so that the last fact of a chain is enough to continue from.
+ * Fields of every event. `generation`, `segmentCount`, `checkpointMs` and `language` hold the job's
+ * checkpoint after the event, so that the last event of a chain is enough to continue from.
  */
-const FactFields = {
+const EventFields = {
   v: Version,
   jobId: z.string(),
   attempt: z.number().int().min(0),
   /** Random, new for every run of an attempt; `server` when the server ends a run itself. */
-  instance: z.string().min(1),
+  runId: z.string().min(1),
   /** Position in the attempt, from 1 (`started`), without a gap. */
   ordinal: z.number().int().min(1),
   at: Instant,
   ...CheckpointFields,
   /** Workers lost on this job so far. */
-  lostAttempts: z.number().int().min(0),
+  lostRuns: z.number().int().min(0),
 };
 
-const Fact = <Shape extends z.ZodRawShape, Type extends string>(type: Type, shape: Shape) =>
-  z.object({ ...FactFields, type: z.literal(type), ...shape });
+const Event = <Shape extends z.ZodRawShape, Type extends string>(type: Type, shape: Shape) =>
+  z.object({ ...EventFields, type: z.literal(type), ...shape });
 
-export const StartedFact = Fact('started', {
+export const StartedEvent = Event('started', {
   workerId: z.string(),
   engine: z.enum(ENGINES),
   model: z.string(),
 });
 /** What the recording turned out to be; at most once an attempt, before the first segment. */
-export const AudioFact = Fact('audio', {
+export const AudioEvent = Event('audio', {
   durationMs: Milliseconds.nullable(),
   codec: z.string().nullable(),
   sampleRate: z.number().int().nullable(),
@@ -133,10 +133,10 @@ export const AudioFact = Fact('audio', {
   sha256: z.string().nullable(),
 });
 /** Finished segments, in order; the first has the index that `segmentCount` had before. */
-export const SegmentsFact = Fact('segments', {
+export const SegmentsEvent = Event('segments', {
   segments: z.array(SegmentMessage),
 });
-export const CompletedFact = Fact('completed', {
+export const CompletedEvent = Event('completed', {
   languageConfidence: Confidence,
   durationMs: Milliseconds,
   /** Wall-clock time the engine worked. */
@@ -147,45 +147,45 @@ export const CompletedFact = Fact('completed', {
   model: z.string(),
 });
 /** The attempt failed; the server decides whether the job is tried again. */
-export const FailedFact = Fact('failed', { failure: FailureMessage, requestId: z.string().nullable() });
-export const CanceledFact = Fact('canceled', {});
+export const FailedEvent = Event('failed', { failure: FailureMessage, requestId: z.string().nullable() });
+export const CanceledEvent = Event('canceled', {});
 /** The worker shuts down and gives the job back; not counted as an attempt. */
-export const ReleasedFact = Fact('released', {});
+export const ReleasedEvent = Event('released', {});
 /** The server gave the attempt's worker up for lost; also fences it. */
-export const LostFact = Fact('lost', {});
+export const LostEvent = Event('lost', {});
 
-export const FactMessage = z.discriminatedUnion('type', [
-  StartedFact,
-  AudioFact,
-  SegmentsFact,
-  CompletedFact,
-  FailedFact,
-  CanceledFact,
-  ReleasedFact,
-  LostFact,
+export const EventMessage = z.discriminatedUnion('type', [
+  StartedEvent,
+  AudioEvent,
+  SegmentsEvent,
+  CompletedEvent,
+  FailedEvent,
+  CanceledEvent,
+  ReleasedEvent,
+  LostEvent,
 ]);
-export type FactMessage = z.infer<typeof FactMessage>;
-export type FactType = FactMessage['type'];
+export type EventMessage = z.infer<typeof EventMessage>;
+export type EventType = EventMessage['type'];
 
-/** After one of these no fact of the same attempt follows. */
-export const ENDING_FACTS = [
+/** After one of these no event of the same attempt follows. */
+export const ENDING_EVENTS = [
   'completed',
   'failed',
   'canceled',
   'released',
   'lost',
-] as const satisfies FactType[];
+] as const satisfies EventType[];
 
-export function endsAttempt(fact: Pick<FactMessage, 'type'>): boolean {
-  return (ENDING_FACTS as readonly string[]).includes(fact.type);
+export function endsAttempt(event: Pick<EventMessage, 'type'>): boolean {
+  return (ENDING_EVENTS as readonly string[]).includes(event.type);
 }
 
 /** How far an attempt is; newest wins, may be lost, at most 4 a second a job. */
-export const ProgressTick = z.object({
+export const ProgressMessage = z.object({
   v: Version,
   jobId: z.string(),
   attempt: z.number().int().min(1),
-  instance: z.string(),
+  runId: z.string(),
   at: Instant,
   stage: z.enum(JOB_STAGES),
   processedMs: Milliseconds,
@@ -196,7 +196,7 @@ export const ProgressTick = z.object({
   estimated: z.boolean(),
   etaMs: Milliseconds.nullable(),
 });
-export type ProgressTick = z.infer<typeof ProgressTick>;
+export type ProgressMessage = z.infer<typeof ProgressMessage>;
 
 /** Asks the worker that has the job to let go. */
 export const ControlMessage = z.object({

@@ -2,7 +2,7 @@ import { JOB_PRIORITIES, type JobPriority, type QueueName } from '../domain/voca
 
 /** Names of streams and subjects: the wire protocol's map. docs/protocol.md explains each. */
 export const STREAMS = {
-  jobs: 'JOBS',
+  tasks: 'TASKS',
   events: 'EVENTS',
   progress: 'PROGRESS',
   control: 'CONTROL',
@@ -10,7 +10,7 @@ export const STREAMS = {
 
 /** Lane subjects, one for each engine and priority; literal and disjoint, as work queues demand. */
 export function laneSubject(queue: QueueName, priority: JobPriority): string {
-  return `transcribe.jobs.${queue}.${priority.toLowerCase()}`;
+  return `transcribe.tasks.${queue}.${priority.toLowerCase()}`;
 }
 
 /** Durable consumer of a lane, created by the server alone. */
@@ -18,7 +18,7 @@ export function laneConsumer(queue: QueueName, priority: JobPriority): string {
   return `lane_${queue}_${priority.toLowerCase()}`;
 }
 
-/** Where headers-only copies of new orders appear, to wake idle workers of a queue. */
+/** Where headers-only copies of new tasks appear, to wake idle workers of a queue. */
 export function wakeSubject(queue: QueueName, priority: JobPriority | '*' = '*'): string {
   return `transcribe.wake.${queue}.${priority.toLowerCase()}`;
 }

@@ -91,7 +91,7 @@ function unsupportedVocabulary(engine: Engine, options: TranscriptionOptions): s
   return `${engine} takes at most ${max} characters of vocabulary; these are ${length}.`;
 }
 
-/** Kinds that tell of the engine and not of the recording, the order or our own machinery. */
+/** Kinds that tell of the engine and not of the recording, the task or our own machinery. */
 const FAIL_OVER_KINDS: Readonly<Record<FailureKind, boolean>> = {
   ENGINE_UNAVAILABLE: true,
   ENGINE_REJECTED: true,

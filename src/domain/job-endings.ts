@@ -2,7 +2,7 @@ import { mayFailOver } from './engine-capabilities.ts';
 import {
   type CanceledJob,
   type FailedJob,
-  factsOf,
+  fieldsOf,
   type Job,
   type QueuedJob,
   type RetryingJob,
@@ -32,10 +32,10 @@ export function failAttempt(
   const ended: Job = {
     ...job,
     attempt: report.attempt,
-    instance: report.instance,
+    runId: report.runId,
     lastOrdinal: report.ordinal,
     failures: job.failures + 1,
-    lostAttempts: job.lostAttempts + lost,
+    lostRuns: job.lostRuns + lost,
   };
   return accept(afterFailure(ended, failure, policy, now, random));
 }
@@ -47,7 +47,7 @@ function afterFailure(
   now: Date,
   random: number,
 ): QueuedJob | RetryingJob | FailedJob | CanceledJob {
-  if (job.cancelRequestedAt !== null) return { ...factsOf(job), status: 'CANCELED', finishedAt: now };
+  if (job.cancelRequestedAt !== null) return { ...fieldsOf(job), status: 'CANCELED', finishedAt: now };
 
   // No engine has time left after the deadline.
   if (failure.code === DEADLINE_EXCEEDED || (job.deadline !== null && now >= job.deadline)) {
@@ -56,19 +56,19 @@ function afterFailure(
   if (mayFailOver(failure.kind) && job.engineIndex + 1 < job.engines.length) {
     // The next engine gets its own attempts: the first one's troubles say nothing about it.
     return {
-      ...factsOf(job),
+      ...fieldsOf(job),
       status: 'QUEUED',
       admitted: false,
       engineIndex: job.engineIndex + 1,
       failures: 0,
     };
   }
-  const poison = job.lostAttempts >= policy.maxLostAttempts;
+  const poison = job.lostRuns >= policy.maxLostRuns;
   const exhausted = job.failures >= job.maxAttempts;
   if (failure.retryable && !poison && !exhausted) {
     const nextAttemptAt = new Date(now.getTime() + retryDelayMs(policy, job.failures, failure, random));
     if (job.deadline === null || nextAttemptAt < job.deadline) {
-      return { ...factsOf(job), status: 'RETRYING', nextAttemptAt, failure };
+      return { ...fieldsOf(job), status: 'RETRYING', nextAttemptAt, failure };
     }
     return fail(job, deadlineFailure(failure), now, null);
   }
@@ -77,15 +77,15 @@ function afterFailure(
 }
 
 function fail(job: Job, failure: Failure, now: Date, deadLetteredAt: Date | null): FailedJob {
-  return { ...factsOf(job), status: 'FAILED', finishedAt: now, failure, deadLetteredAt };
+  return { ...fieldsOf(job), status: 'FAILED', finishedAt: now, failure, deadLetteredAt };
 }
 
 /** The run let go because it was told to, or the server ended the job before a run began. */
 export function cancelAttempt(job: Job, report: Report, now: Date): Transition<CanceledJob> {
   const refusal = mayEnd(job, report);
   if (refusal !== null) return refuse(refusal);
-  const { attempt, instance, ordinal: lastOrdinal } = report;
-  return accept({ ...factsOf(job), status: 'CANCELED', attempt, instance, lastOrdinal, finishedAt: now });
+  const { attempt, runId, ordinal: lastOrdinal } = report;
+  return accept({ ...fieldsOf(job), status: 'CANCELED', attempt, runId, lastOrdinal, finishedAt: now });
 }
 
 /** A worker that shuts down gave the job back: it waits again, and the attempt does not count. */
@@ -96,8 +96,8 @@ export function releaseAttempt(job: Job, report: Report): Transition<QueuedJob> 
 }
 
 /**
- * The server gave the run up: it waits again, unless it was lost too often. Its order is still in JetStream and
- * is delivered to another worker, so the job stays admitted. A lost run counts against `maxLostAttempts` alone: that
+ * The server gave the run up: it waits again, unless it was lost too often. Its task is still in JetStream and
+ * is delivered to another worker, so the job stays admitted. A lost run counts against `maxLostRuns` alone: that
  * workers were killed says nothing about whether the recording can be transcribed, and counting it against
  * `maxAttempts` too would let one deploy that goes wrong use up what is kept for real failures.
  */
@@ -115,17 +115,17 @@ export function loseAttempt(
   const ended: Job = {
     ...job,
     lastOrdinal: report.ordinal,
-    lostAttempts: job.lostAttempts + 1,
+    lostRuns: job.lostRuns + 1,
   };
-  if (ended.cancelRequestedAt === null && ended.lostAttempts >= policy.maxLostAttempts) {
-    return accept(fail(ended, poisonFailure(ended.lostAttempts), now, now));
+  if (ended.cancelRequestedAt === null && ended.lostRuns >= policy.maxLostRuns) {
+    return accept(fail(ended, poisonFailure(ended.lostRuns), now, now));
   }
   return accept(waitAgain(ended));
 }
 
-/** Also with a cancel pending: its order may be in another worker's hands, so only the chain may end it. */
+/** Also with a cancel pending: its task may be in another worker's hands, so only the chain may end it. */
 function waitAgain(job: Job): QueuedJob {
-  return { ...factsOf(job), status: 'QUEUED', admitted: true };
+  return { ...fieldsOf(job), status: 'QUEUED', admitted: true };
 }
 
 /** A job that was asked to stop before any order of it existed, or whose time ran out while it waited. */
@@ -134,18 +134,18 @@ export function endWaiting(
   end: { readonly failure: Failure | null },
   now: Date,
 ): CanceledJob | FailedJob {
-  if (end.failure === null) return { ...factsOf(job), status: 'CANCELED', finishedAt: now };
+  if (end.failure === null) return { ...fieldsOf(job), status: 'CANCELED', finishedAt: now };
   return fail(job, end.failure, now, null);
 }
 
 const DEADLINE_EXCEEDED = 'DEADLINE_EXCEEDED';
 
-export function poisonFailure(lostAttempts: number): Failure {
+export function poisonFailure(lostRuns: number): Failure {
   return {
     kind: 'WORKER_LOST',
     code: 'WORKER_LOST_REPEATEDLY',
     message:
-      `The job's worker vanished ${lostAttempts} times while it had this recording, so it is not tried again by ` +
+      `The job's worker vanished ${lostRuns} times while it had this recording, so it is not tried again by ` +
       'itself. Look at the workers (memory, crashes), then retry the job.',
     retryable: false,
   };

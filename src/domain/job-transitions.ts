@@ -1,7 +1,7 @@
 import {
   type CompletedJob,
   type FailedJob,
-  factsOf,
+  fieldsOf,
   type Job,
   type ProcessingJob,
   type QueuedJob,
@@ -10,7 +10,7 @@ import type { Checkpoint } from './transcript.ts';
 import { accept, mayReport, type Report, refuse, type Transition } from './transition.ts';
 import { isFinal } from './vocabulary.ts';
 
-/** True when an attempt begins, or ends before it began, on segments that were never applied: facts are missing. */
+/** True when an attempt begins, or ends before it began, on segments that were never applied: events are missing. */
 export function buildsOnMissing(job: Job, attempt: number, checkpoint: Checkpoint): boolean {
   if (isFinal(job.status) || attempt <= job.attempt) return false;
   const stored = job.checkpoint;
@@ -23,19 +23,19 @@ export function startAttempt(job: Job, report: Report, checkpoint: Checkpoint): 
   if (report.attempt <= job.attempt) return refuse('STALE');
   const lost = job.status === 'PROCESSING' ? 1 : 0;
   return accept({
-    ...factsOf(job),
+    ...fieldsOf(job),
     status: 'PROCESSING',
     attempt: report.attempt,
-    instance: report.instance,
+    runId: report.runId,
     lastOrdinal: report.ordinal,
-    lostAttempts: job.lostAttempts + lost,
+    lostRuns: job.lostRuns + lost,
     checkpoint: restart(job.checkpoint, checkpoint),
   });
 }
 
 /**
  * A run that starts behind what is stored makes the rest of the transcript anew, so it becomes another
- * generation. That takes a broker that lost its disk while a worker held an old order.
+ * generation. That takes a broker that lost its disk while a worker held an old task.
  */
 function restart(stored: Checkpoint, started: Checkpoint): Checkpoint {
   if (started.segmentCount >= stored.segmentCount) return stored;
@@ -63,7 +63,7 @@ export function completeAttempt(
   const refusal = mayReport(job, report);
   if (refusal !== null) return refuse(refusal);
   return accept({
-    ...factsOf(job),
+    ...fieldsOf(job),
     status: 'COMPLETED',
     lastOrdinal: report.ordinal,
     checkpoint: { ...checkpoint, generation: job.checkpoint.generation },
@@ -75,11 +75,11 @@ export function completeAttempt(
 export function retryByHand(job: FailedJob, change: { readonly startOver: boolean }): QueuedJob {
   const { generation, language } = job.checkpoint;
   return {
-    ...factsOf(job),
+    ...fieldsOf(job),
     status: 'QUEUED',
     admitted: false,
     failures: 0,
-    lostAttempts: 0,
+    lostRuns: 0,
     engineIndex: 0,
     deadline: null,
     cancelRequestedAt: null,

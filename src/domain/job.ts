@@ -16,55 +16,55 @@ export type Job =
   | FailedJob
   | CanceledJob;
 
-export interface JobFacts {
+export interface JobFields {
   readonly id: string;
   /** The engines it may run on, in order of preference; `engineIndex` is the one it waits for now. */
   readonly engines: readonly Engine[];
   readonly engineIndex: number;
   /** Number of the last attempt that a worker started; 0 before the first. */
   readonly attempt: number;
-  /** Ordinal of the last applied fact of that attempt. */
+  /** Ordinal of the last applied event of that attempt. */
   readonly lastOrdinal: number;
   /** The run that may report on this job; null before the first. */
-  readonly instance: string | null;
+  readonly runId: string | null;
   /** Attempts of this engine that ended FAILED since the last retry by hand; at `maxAttempts` the job is given up. */
   readonly failures: number;
-  /** Runs that vanished since the last retry by hand; at the policy's `maxLostAttempts` the job is poison. */
-  readonly lostAttempts: number;
+  /** Runs that vanished since the last retry by hand; at the policy's `maxLostRuns` the job is poison. */
+  readonly lostRuns: number;
   readonly maxAttempts: number;
   readonly checkpoint: Checkpoint;
   readonly cancelRequestedAt: Date | null;
   readonly deadline: Date | null;
 }
 
-export interface ScheduledJob extends JobFacts {
+export interface ScheduledJob extends JobFields {
   readonly status: 'SCHEDULED';
   readonly scheduledFor: Date;
 }
 
-export interface QueuedJob extends JobFacts {
+export interface QueuedJob extends JobFields {
   readonly status: 'QUEUED';
-  /** True while an order of this job may be in JetStream: then only the fact chain may end it. */
+  /** True while a task of this job may be in JetStream: then only the event chain may end it. */
   readonly admitted: boolean;
 }
 
-export interface ProcessingJob extends JobFacts {
+export interface ProcessingJob extends JobFields {
   readonly status: 'PROCESSING';
-  readonly instance: string;
+  readonly runId: string;
 }
 
-export interface RetryingJob extends JobFacts {
+export interface RetryingJob extends JobFields {
   readonly status: 'RETRYING';
   readonly nextAttemptAt: Date;
   readonly failure: Failure;
 }
 
-export interface CompletedJob extends JobFacts {
+export interface CompletedJob extends JobFields {
   readonly status: 'COMPLETED';
   readonly finishedAt: Date;
 }
 
-export interface FailedJob extends JobFacts {
+export interface FailedJob extends JobFields {
   readonly status: 'FAILED';
   readonly finishedAt: Date;
   readonly failure: Failure;
@@ -72,24 +72,24 @@ export interface FailedJob extends JobFacts {
   readonly deadLetteredAt: Date | null;
 }
 
-export interface CanceledJob extends JobFacts {
+export interface CanceledJob extends JobFields {
   readonly status: 'CANCELED';
   readonly finishedAt: Date;
 }
 
 /** The fields that every status has, for building the next one. */
-export function factsOf(job: Job): JobFacts {
-  const { id, engines, engineIndex, attempt, lastOrdinal, instance } = job;
-  const { failures, lostAttempts, maxAttempts, checkpoint, cancelRequestedAt, deadline } = job;
+export function fieldsOf(job: Job): JobFields {
+  const { id, engines, engineIndex, attempt, lastOrdinal, runId } = job;
+  const { failures, lostRuns, maxAttempts, checkpoint, cancelRequestedAt, deadline } = job;
   return {
     id,
     engines,
     engineIndex,
     attempt,
     lastOrdinal,
-    instance,
+    runId,
     failures,
-    lostAttempts,
+    lostRuns,
     maxAttempts,
     checkpoint,
     cancelRequestedAt,
@@ -97,7 +97,7 @@ export function factsOf(job: Job): JobFacts {
   };
 }
 
-export function engineFor(job: Pick<JobFacts, 'engines' | 'engineIndex'>): Engine {
+export function engineFor(job: Pick<JobFields, 'engines' | 'engineIndex'>): Engine {
   const engine = job.engines[job.engineIndex] ?? job.engines.at(-1);
   if (engine === undefined) throw new RangeError('a job has at least one engine');
   return engine;

@@ -4,10 +4,10 @@ export interface RetryPolicy {
   readonly baseDelayMs: number;
   readonly maxDelayMs: number;
   /** A job whose worker vanished this often is poison: it is not tried again. */
-  readonly maxLostAttempts: number;
+  readonly maxLostRuns: number;
 }
 
-export const DEFAULT_MAX_LOST_ATTEMPTS = 3;
+export const DEFAULT_MAX_LOST_RUNS = 3;
 
 /**
  * The wait before the next attempt: exponential with full jitter, and never shorter than the other

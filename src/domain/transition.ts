@@ -9,21 +9,21 @@ export type Transition<Next extends Job = Job> =
   | { readonly ok: true; readonly job: Next }
   | { readonly ok: false; readonly refusal: Refusal };
 
-/** Why a transition was refused; the fact is then ignored (duplicates, zombies) or quarantined. */
+/** Why a transition was refused; the event is then ignored (duplicates, zombies) or quarantined. */
 export type Refusal =
   /** The job is final. */
   | 'JOB_FINAL'
-  /** A fact of an attempt that is over, or one that was applied before. */
+  /** An event of an attempt that is over, or one that was applied before. */
   | 'STALE'
-  /** A fact of the current attempt by another run. */
-  | 'NOT_THE_INSTANCE'
-  /** Facts are missing in between; the projector must not go on. */
+  /** An event of the current attempt by another run. */
+  | 'NOT_THE_RUN'
+  /** Events are missing in between; the projector must not go on. */
   | 'GAP';
 
 /** Which run reports, and where in it. */
 export interface Report {
   readonly attempt: number;
-  readonly instance: string;
+  readonly runId: string;
   readonly ordinal: number;
 }
 
@@ -36,12 +36,12 @@ export const accept = <Next extends Job>(job: Next): { readonly ok: true; readon
   job,
 });
 
-/** Checks that a fact comes from the run that has the job, in its order. */
+/** Checks that an event comes from the run that has the job, in its task. */
 export function mayReport(job: Job, report: Report): Refusal | null {
   if (isFinal(job.status)) return 'JOB_FINAL';
   if (report.attempt < job.attempt) return 'STALE';
   if (report.attempt > job.attempt) return 'GAP';
-  if (report.instance !== job.instance) return 'NOT_THE_INSTANCE';
+  if (report.runId !== job.runId) return 'NOT_THE_RUN';
   if (job.status !== 'PROCESSING') return 'STALE';
   return follows(job, report);
 }
@@ -55,10 +55,10 @@ export function mayEnd(job: Job, report: Report): Refusal | null {
   if (report.attempt > job.attempt) return report.ordinal === 1 ? null : 'GAP';
   if (job.status === 'PROCESSING' || report.attempt < job.attempt) return mayReport(job, report);
   // A run says nothing after its own end.
-  return report.instance === job.instance ? 'STALE' : follows(job, report);
+  return report.runId === job.runId ? 'STALE' : follows(job, report);
 }
 
-/** Checks that a fact is the next one of its run. */
+/** Checks that an event is the next one of its run. */
 export function follows(job: Job, report: Report): Refusal | null {
   if (report.ordinal <= job.lastOrdinal) return 'STALE';
   return report.ordinal === job.lastOrdinal + 1 ? null : 'GAP';

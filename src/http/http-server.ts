@@ -1,9 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Application } from '../app/application.ts';
-import { atMost } from '../process/at-most.ts';
 import type { ServerConfig } from '../config/config.ts';
 import { UnavailableError } from '../domain/errors.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import { atMost } from '../process/at-most.ts';
 import { createHostCheck, type HostConfig } from './allowed-hosts.ts';
 import { answerCrossOrigin } from './cross-origin.ts';
 import { createGraphQLServer } from './graphql-handler.ts';
@@ -12,8 +14,6 @@ import { HttpError, sendError } from './http-error.ts';
 import { requestIdFrom, withRequestId } from './request-context.ts';
 import { type RouteDeps, route, routeClassOf } from './routes.ts';
 import { dropStalledReader } from './stalled-reader.ts';
-import type { Logger } from '../observability/logger.ts';
-import type { Metrics } from '../observability/metrics.ts';
 
 export interface HttpServerDeps
   extends Pick<RouteDeps, 'uploads' | 'links' | 'openExport' | 'health' | 'authenticate' | 'metrics'> {

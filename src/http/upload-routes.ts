@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import contentDisposition from 'content-disposition';
+import type { SignatureCheck } from '../auth/signed-url.ts';
+import type { LocalUploadStore } from '../uploads/local-store.ts';
 import { type UploadDeps, UploadError, type UploadErrorCode } from '../uploads/upload-store.ts';
 import { findStoredUpload, receiveUpload } from '../uploads/uploads.ts';
-import type { LocalUploadStore } from '../uploads/local-store.ts';
-import type { SignatureCheck } from '../auth/signed-url.ts';
 import { HttpError, sendJson } from './http-error.ts';
 import { parseRange } from './range.ts';
 import { continueIfAsked } from './request-body.ts';

@@ -4,11 +4,11 @@ import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { Loop } from '../process/loop.ts';
 
-/** Orders that wait in JetStream for each live slot, and at least. */
+/** Tasks that wait in JetStream for each live slot, and at least. */
 const READY_PER_SLOT = 2;
 const MIN_READY = 4;
 const MAX_READY = 1000;
-/** An order whose publication was not recorded by now is published again. */
+/** A task whose publication was not recorded by now is published again. */
 const UNPUBLISHED_AFTER_MS = 5000;
 const BATCH_SIZE = 200;
 
@@ -28,7 +28,7 @@ export interface AdmissionOptions {
 const QUEUES = ENGINES.map(queueOf);
 
 /**
- * Moves jobs from waiting in Postgres to ready in JetStream, few at a time, so that order, pauses and limits
+ * Moves jobs from waiting in Postgres to ready in JetStream, few at a time, so that task, pauses and limits
  * stay decisions of SQL until the last moment.
  */
 export class Admission {
@@ -73,7 +73,7 @@ export class Admission {
   async #failOver(queue: QueueName): Promise<void> {
     const { schedule, broker, environment } = this.#options;
     for (const sequence of await schedule.failOver(queue, environment.now()))
-      await broker.deleteOrder(sequence);
+      await broker.deleteTask(sequence);
   }
 
   async #publish(jobs: readonly AdmittedJob[]): Promise<void> {
@@ -81,15 +81,15 @@ export class Admission {
     const published = await Promise.allSettled(
       jobs.map(async (job) => ({
         id: job.id,
-        run: job.run,
-        sequence: (await broker.publishOrder(job)).sequence,
+        publication: job.publication,
+        sequence: (await broker.publishTask(job)).sequence,
       })),
     );
     for (const [at, { status }] of published.entries()) {
       const queue = jobs[at]?.queue;
-      if (status === 'fulfilled' && queue !== undefined) this.#options.metrics?.orderPublished(queue);
+      if (status === 'fulfilled' && queue !== undefined) this.#options.metrics?.taskPublished(queue);
     }
-    await schedule.recordOrders(
+    await schedule.recordTasks(
       published.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])),
     );
     const failed = published.find((result) => result.status === 'rejected');

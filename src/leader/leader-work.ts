@@ -1,13 +1,13 @@
 import type { ModelStore, ProjectorOffset, QueueStore } from '../app/ports.ts';
 import { JOB_PRIORITIES, type QueueName } from '../domain/vocabulary.ts';
 import type { NatsConnection } from '../messaging/connection.ts';
-import { factAt } from '../messaging/event-at.ts';
-import { readFacts } from '../messaging/event-reader.ts';
-import { ordersBelowAckFloor } from '../messaging/tasks.ts';
-import { ensureLanes, ensureStreams } from '../messaging/streams.ts';
-import { Admission, type AdmissionOptions } from './admission.ts';
-import { Loop, sleep } from '../process/loop.ts';
+import { eventAt } from '../messaging/event-at.ts';
+import { readEvents } from '../messaging/event-reader.ts';
 import type { NatsSession } from '../messaging/session.ts';
+import { ensureLanes, ensureStreams } from '../messaging/streams.ts';
+import { tasksBelowAckFloor } from '../messaging/tasks.ts';
+import { Loop, sleep } from '../process/loop.ts';
+import { Admission, type AdmissionOptions } from './admission.ts';
 import { Projector } from './projector.ts';
 import { Reconciler, type ReconcilerOptions } from './reconciler.ts';
 
@@ -92,7 +92,7 @@ export class LeaderWork {
       try {
         await this.#project(nc, signal);
       } catch (err) {
-        if (!signal.aborted) log.warn({ err }, 'reading facts was interrupted; beginning again');
+        if (!signal.aborted) log.warn({ err }, 'reading events was interrupted; beginning again');
       }
       await sleep(waitMs, signal);
     }
@@ -112,12 +112,12 @@ export class LeaderWork {
     this.#ready = nc;
     for (const queue of await this.#options.queues.all()) this.admission.wake(queue.name);
     this.admission.wakeTimer();
-    await projector.run(readFacts(nc, { fromSequence: offset.offset.sequence + 1, signal }), signal);
+    await projector.run(readEvents(nc, { fromSequence: offset.offset.sequence + 1, signal }), signal);
   }
 
   /**
    * Where to go on reading. A stream made anew, or one that holds something else at the offset (a broker that lost
-   * its last writes and used the sequence again), is a new epoch: it is read from its start, which is harmless as facts
+   * its last writes and used the sequence again), is a new epoch: it is read from its start, which is harmless as events
    * count once.
    */
   async #offsetIn(nc: NatsConnection, epoch: string) {
@@ -136,8 +136,8 @@ export class LeaderWork {
     const found: { sequence: number; jobId: string | null }[] = [];
     for (const { name } of await this.#options.queues.all()) {
       for (const priority of JOB_PRIORITIES) {
-        for (const { sequence, order } of await ordersBelowAckFloor(nc, name as QueueName, priority)) {
-          found.push({ sequence, jobId: order?.jobId ?? null });
+        for (const { sequence, task } of await tasksBelowAckFloor(nc, name as QueueName, priority)) {
+          found.push({ sequence, jobId: task?.jobId ?? null });
         }
       }
     }
@@ -146,7 +146,7 @@ export class LeaderWork {
 }
 
 async function isStillThere(nc: NatsConnection, offset: ProjectorOffset): Promise<boolean> {
-  const there = await factAt(nc, offset.sequence);
+  const there = await eventAt(nc, offset.sequence);
   if (there.state === 'expired') return true;
   if (there.state === 'missing') return false;
   return offset.messageId === null || there.messageId === null || there.messageId === offset.messageId;

@@ -10,7 +10,7 @@ import { Loop } from '../process/loop.ts';
 export interface ReconcilerTimes {
   /** Between two rounds of the slow checks. */
   readonly intervalMs: number;
-  /** An admitted job without a fact for this long is looked after. */
+  /** An admitted job without an event for this long is looked after. */
   readonly silentMs: number;
   /** A run that is not heard of for this long is given up; longer than a worker's own fence of 30 s. */
   readonly lostMs: number;
@@ -29,9 +29,9 @@ export interface ReconcilerOptions {
   readonly environment: Environment;
   readonly retry: RetryPolicy;
   readonly times: ReconcilerTimes;
-  /** When this process last heard of a run, by tick or fact; null when never. */
-  readonly lastHeardAt: (jobId: string) => Date | null;
-  /** Orders that lie below their lane's ack floor, where nothing ever delivers them. */
+  /** When this process last heard of a run, by progress or event; null when never. */
+  readonly lastSeenAt: (jobId: string) => Date | null;
+  /** Tasks that lie below their lane's ack floor, where nothing ever delivers them. */
   readonly findOrphans: () => Promise<
     readonly { readonly sequence: number; readonly jobId: string | null }[]
   >;
@@ -50,8 +50,8 @@ class Rounds {
 }
 
 /**
- * Mends what crashes left behind: orders that are missing, runs that are silent, cancels and deadlines that the
- * broker has not heard. It may be trigger-happy, as the fence makes an extra order harmless.
+ * Mends what crashes left behind: tasks that are missing, runs that are silent, cancels and deadlines that the
+ * broker has not heard. It may be trigger-happy, as the fence makes an extra task harmless.
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
@@ -90,7 +90,7 @@ export class Reconciler {
     await Promise.all([this.#press.run(signal), this.#mend.run(signal)]);
   }
 
-  /** Every admitted job gets a new order: the broker came back without what it held. */
+  /** Every admitted job gets a new task: the broker came back without what it held. */
   async republishAll(): Promise<void> {
     const { schedule, log } = this.#options;
     let count = 0;
@@ -139,24 +139,24 @@ export class Reconciler {
     const end = { type: 'failed', failure: deadlineFailure(null) } as const;
     const ended = await broker.endRun(id, end, stored.job.attempt);
     if (!ended.ended) return;
-    await storeServerEnd(this.#cancelPorts, ended.fact);
-    if (stored.orderSequence !== null) await broker.deleteOrder(stored.orderSequence);
+    await storeServerEnd(this.#cancelPorts, ended.event);
+    if (stored.taskSequence !== null) await broker.deleteTask(stored.taskSequence);
   }
 
   async #giveUpLostRuns(now: Date): Promise<void> {
-    const { times, lastHeardAt, broker, log } = this.#options;
+    const { times, lastSeenAt, broker, log } = this.#options;
     const before = new Date(now.getTime() - times.lostMs);
     if (this.#listeningSince > before) return;
     for await (const job of this.#silentJobs(before)) {
-      const heardAt = lastHeardAt(job.id);
-      if (job.status !== 'PROCESSING' || (heardAt !== null && heardAt > before)) continue;
+      const seenAt = lastSeenAt(job.id);
+      if (job.status !== 'PROCESSING' || (seenAt !== null && seenAt > before)) continue;
       const ended = await broker.endRun(job.id, { type: 'lost' }, job.attempt);
       if (!ended.ended) continue;
       log.warn(
-        { jobId: job.id, attempt: ended.fact.attempt },
+        { jobId: job.id, attempt: ended.event.attempt },
         'a worker vanished; its job waits for another',
       );
-      await storeServerEnd(this.#cancelPorts, ended.fact);
+      await storeServerEnd(this.#cancelPorts, ended.event);
     }
   }
 
@@ -164,20 +164,20 @@ export class Reconciler {
     const { broker, brokerReady, environment, times, findOrphans, log } = this.#options;
     if (!brokerReady()) return;
     for (const orphan of await findOrphans()) {
-      await broker.deleteOrder(orphan.sequence);
-      log.warn({ ...orphan }, 'an order lay below its lane`s ack floor and was removed');
+      await broker.deleteTask(orphan.sequence);
+      log.warn({ ...orphan }, 'a task lay below its lane`s ack floor and was removed');
       // It may have been its job's only one; a second one is harmless, a long wait is not.
       if (orphan.jobId !== null) await this.#readmit(orphan.jobId);
     }
     const silentSince = new Date(environment.now().getTime() - times.silentMs);
     for await (const job of this.#silentJobs(silentSince)) {
-      if (await this.#orderIsThere(job)) continue;
-      log.warn({ jobId: job.id, status: job.status }, 'an unfinished job had no order and was ordered again');
+      if (await this.#taskIsThere(job)) continue;
+      log.warn({ jobId: job.id, status: job.status }, 'an unfinished job had no task and was ordered again');
       await this.#readmit(job.id);
     }
   }
 
-  /** All of them: the first may be well, as orders wait long where workers are few. */
+  /** All of them: the first may be well, as tasks wait long where workers are few. */
   async *#silentJobs(since: Date): AsyncGenerator<SilentJob> {
     let afterId = '';
     for (;;) {
@@ -188,19 +188,19 @@ export class Reconciler {
     }
   }
 
-  async #orderIsThere(job: SilentJob): Promise<boolean> {
-    return job.orderSequence !== null && (await this.#options.broker.orderExists(job.orderSequence));
+  async #taskIsThere(job: SilentJob): Promise<boolean> {
+    return job.taskSequence !== null && (await this.#options.broker.taskExists(job.taskSequence));
   }
 
   async #readmit(id: string): Promise<void> {
     const { schedule, broker } = this.#options;
-    // Before the row is looked at: what is unfinished then is unfinished in spite of every fact up to here.
+    // Before the row is looked at: what is unfinished then is unfinished in spite of every event up to here.
     const appliedSequence = (await schedule.offset())?.sequence ?? 0;
     const job: AdmittedJob | null = await schedule.readmit(id);
     if (job === null) return;
-    const attempt = await broker.attemptToOrder(id, { nextAttempt: job.attempt, appliedSequence });
+    const attempt = await broker.attemptForTask(id, { nextAttempt: job.attempt, appliedSequence });
     if (attempt === null) return;
-    const { sequence } = await broker.publishOrder({ ...job, attempt });
-    await schedule.recordOrders([{ id, run: job.run, sequence }]);
+    const { sequence } = await broker.publishTask({ ...job, attempt });
+    await schedule.recordTasks([{ id, publication: job.publication, sequence }]);
   }
 }

@@ -1,4 +1,4 @@
-import type { FactMessage, ProgressTick } from '../contract/messages.ts';
+import type { EventMessage, ProgressMessage } from '../contract/messages.ts';
 import { UnavailableError } from '../domain/errors.ts';
 import type { Logger } from '../observability/logger.ts';
 import { JobChannel, type StoredSnapshot } from './job-channel.ts';
@@ -10,11 +10,11 @@ export interface HubOptions {
   /** Subscriptions in this process; more are told to come back. */
   readonly maxSubscribers?: number;
   /** What a run last told before this process listened; null when there is none. */
-  readonly lastTick?: (jobId: string) => Promise<ProgressTick | null>;
+  readonly lastProgress?: (jobId: string) => Promise<ProgressMessage | null>;
   readonly now?: () => number;
 }
 
-/** Running jobs whose last tick is remembered, for queries and for late subscribers. */
+/** Running jobs whose last progress is remembered, for queries and for late subscribers. */
 const MAX_TICKS = 10_000;
 const READ_BATCH = 100;
 const READ_AGAIN_MS = 1000;
@@ -26,14 +26,14 @@ interface Watched {
 }
 
 /**
- * Facts and changes to live subscribers, in memory, once a server process: it hears everything and keeps a
+ * Events and changes to live subscribers, in memory, once a server process: it hears everything and keeps a
  * channel for each job that somebody watches.
  */
 export class Hub {
   readonly #options: HubOptions;
   readonly #watched = new Map<string, Watched>();
-  readonly #ticks = new Map<string, { readonly tick: ProgressTick; readonly heardAt: number }>();
-  readonly #heardAt = new Map<string, number>();
+  readonly #progress = new Map<string, { readonly progress: ProgressMessage; readonly seenAt: number }>();
+  readonly #seenAt = new Map<string, number>();
   readonly #stale = new Set<string>();
   readonly #now: () => number;
   #refreshing = false;
@@ -44,36 +44,36 @@ export class Hub {
     this.#now = options.now ?? Date.now;
   }
 
-  hearFact(fact: FactMessage): void {
-    this.#remember(fact.jobId);
-    this.#watched.get(fact.jobId)?.channel.hearFact(fact);
+  receiveEvent(event: EventMessage): void {
+    this.#remember(event.jobId);
+    this.#watched.get(event.jobId)?.channel.receiveEvent(event);
   }
 
-  hearTick(tick: ProgressTick): void {
-    this.#remember(tick.jobId);
-    this.#ticks.delete(tick.jobId);
-    this.#ticks.set(tick.jobId, { tick, heardAt: this.#now() });
-    forgetOldest(this.#ticks);
-    this.#watched.get(tick.jobId)?.channel.hearTick(tick);
+  receiveProgress(progress: ProgressMessage): void {
+    this.#remember(progress.jobId);
+    this.#progress.delete(progress.jobId);
+    this.#progress.set(progress.jobId, { progress, seenAt: this.#now() });
+    forgetOldest(this.#progress);
+    this.#watched.get(progress.jobId)?.channel.receiveProgress(progress);
   }
 
   #remember(jobId: string): void {
-    this.#heardAt.delete(jobId);
-    this.#heardAt.set(jobId, this.#now());
-    forgetOldest(this.#heardAt);
+    this.#seenAt.delete(jobId);
+    this.#seenAt.set(jobId, this.#now());
+    forgetOldest(this.#seenAt);
   }
 
   /** When this process last heard of a run of the job. */
-  lastHeardAt(jobId: string): Date | null {
-    const at = this.#heardAt.get(jobId);
+  lastSeenAt(jobId: string): Date | null {
+    const at = this.#seenAt.get(jobId);
     return at === undefined ? null : new Date(at);
   }
 
-  /** The newest tick of a running job; null when there is none worth showing. */
-  tickOf(jobId: string): ProgressTick | null {
-    const entry = this.#ticks.get(jobId);
-    if (entry === undefined || entry.heardAt < this.#now() - TICK_LIFETIME_MS) return null;
-    return entry.tick;
+  /** The newest progress of a running job; null when there is none worth showing. */
+  progressOf(jobId: string): ProgressMessage | null {
+    const entry = this.#progress.get(jobId);
+    if (entry === undefined || entry.seenAt < this.#now() - TICK_LIFETIME_MS) return null;
+    return entry.progress;
   }
 
   /** A job was changed in the database. */
@@ -145,22 +145,22 @@ export class Hub {
       return meanwhile.channel;
     }
     const channel = new JobChannel(stored);
-    const tick = this.tickOf(jobId);
-    if (tick !== null) channel.hearTick(tick);
+    const progress = this.progressOf(jobId);
+    if (progress !== null) channel.receiveProgress(progress);
     this.#watched.set(jobId, { channel, subscribers: 1 });
-    if (tick === null && stored.view.status === 'PROCESSING') void this.#recallTick(jobId);
+    if (progress === null && stored.view.status === 'PROCESSING') void this.#recallProgress(jobId);
     // What was committed between the read and now was announced to nobody.
     this.jobChanged(jobId);
     return channel;
   }
 
   /** Shows at once how far a run is that began before this process did. It is no sign of life: it was told before. */
-  async #recallTick(jobId: string): Promise<void> {
+  async #recallProgress(jobId: string): Promise<void> {
     try {
-      const tick = (await this.#options.lastTick?.(jobId)) ?? null;
-      if (tick === null || this.tickOf(jobId) !== null) return;
-      this.#ticks.set(jobId, { tick, heardAt: tick.at });
-      if (this.tickOf(jobId) !== null) this.#watched.get(jobId)?.channel.hearTick(tick);
+      const progress = (await this.#options.lastProgress?.(jobId)) ?? null;
+      if (progress === null || this.progressOf(jobId) !== null) return;
+      this.#progress.set(jobId, { progress, seenAt: progress.at });
+      if (this.progressOf(jobId) !== null) this.#watched.get(jobId)?.channel.receiveProgress(progress);
     } catch (err) {
       this.#options.log.debug(
         { err, jobId },

@@ -1,5 +1,5 @@
 import type { JobView } from '../app/application.ts';
-import type { FactMessage, ProgressTick } from '../contract/messages.ts';
+import type { EventMessage, ProgressMessage } from '../contract/messages.ts';
 import type { Segment } from '../domain/transcript.ts';
 import { withLiveProgress } from './live-progress.ts';
 
@@ -16,7 +16,7 @@ const MAX_TAIL = 2000;
 /**
  * What all subscribers of one job share in this process: the stored job, and ahead of it what was heard live.
  *
- * Postgres is the truth. A live fact is passed on at once only when it continues exactly where this channel
+ * Postgres is the truth. A live event is passed on at once only when it continues exactly where this channel
  * is; anything else (a gap, another attempt) waits for the row, which the projector writes within milliseconds and
  * announces. So a lost live message costs a little time and never a segment.
  */
@@ -25,12 +25,12 @@ export class JobChannel {
   /** Segments past `segmentCount` of the stored snapshot, in order without a gap. */
   #tail: Segment[] = [];
   #checkpointMs = 0;
-  #tick: ProgressTick | null = null;
-  #instance: string | null = null;
+  #progress: ProgressMessage | null = null;
+  #runId: string | null = null;
   #deleted = false;
   #version = 0;
-  /** Ticks heard, so that a reader can tell how many it did not see. */
-  #ticks = 0;
+  /** Progress messages received, so that a reader can tell how many it did not see. */
+  #progressCount = 0;
   readonly #waiting = new Set<() => void>();
 
   constructor(stored: StoredSnapshot) {
@@ -40,7 +40,7 @@ export class JobChannel {
   /** The job as of now. */
   get view(): JobView {
     return withLiveProgress(this.#stored.view, {
-      tick: this.#tick,
+      latest: this.#progress,
       checkpointMs: this.#checkpointMs,
       segmentCount: this.nextIndex,
     });
@@ -60,8 +60,8 @@ export class JobChannel {
     return this.#version;
   }
 
-  get ticks(): number {
-    return this.#ticks;
+  get progressCount(): number {
+    return this.#progressCount;
   }
 
   get deleted(): boolean {
@@ -88,32 +88,32 @@ export class JobChannel {
     if (stored.generation === this.#stored.generation && ahead > 0) this.#tail = this.#tail.slice(-ahead);
     else this.#tail = [];
     if (!sameRun) {
-      this.#tick = null;
-      this.#instance = null;
+      this.#progress = null;
+      this.#runId = null;
       this.#checkpointMs = 0;
     }
     this.#stored = stored;
     this.#changed();
   }
 
-  hearFact(fact: FactMessage): void {
-    if (fact.type === 'started') {
-      this.#instance = fact.instance;
+  receiveEvent(event: EventMessage): void {
+    if (event.type === 'started') {
+      this.#runId = event.runId;
       return;
     }
-    if (fact.type !== 'segments') return;
-    if (fact.attempt !== this.#stored.view.attempt && fact.instance !== this.#instance) return;
-    const first = fact.segments[0];
+    if (event.type !== 'segments') return;
+    if (event.attempt !== this.#stored.view.attempt && event.runId !== this.#runId) return;
+    const first = event.segments[0];
     if (first === undefined || first.index !== this.nextIndex || this.#tail.length >= MAX_TAIL) return;
-    this.#tail.push(...fact.segments);
-    this.#checkpointMs = Math.max(this.#checkpointMs, fact.checkpointMs);
+    this.#tail.push(...event.segments);
+    this.#checkpointMs = Math.max(this.#checkpointMs, event.checkpointMs);
     this.#changed();
   }
 
-  hearTick(tick: ProgressTick): void {
-    if (this.#tick !== null && tick.attempt < this.#tick.attempt) return;
-    this.#tick = tick;
-    this.#ticks += 1;
+  receiveProgress(progress: ProgressMessage): void {
+    if (this.#progress !== null && progress.attempt < this.#progress.attempt) return;
+    this.#progress = progress;
+    this.#progressCount += 1;
     this.#changed();
   }
 

@@ -1,9 +1,9 @@
 import type { JobView, ProgressView } from '../app/application.ts';
-import type { ProgressTick } from '../contract/messages.ts';
+import type { ProgressMessage } from '../contract/messages.ts';
 
 /** What was heard of a running job since its row was last written. */
 export interface LiveProgress {
-  readonly tick: ProgressTick | null;
+  readonly latest: ProgressMessage | null;
   /** End of the last live segment, and how many there are. */
   readonly checkpointMs: number;
   readonly segmentCount: number;
@@ -12,9 +12,9 @@ export interface LiveProgress {
 /** Lays live progress over the stored one. The fraction never falls and reaches 1 only at completion. */
 export function withLiveProgress(view: JobView, live: LiveProgress): JobView {
   if (view.status !== 'PROCESSING') return view;
-  const { tick } = live;
+  const { latest } = live;
   const stored = view.progress;
-  const current = tick !== null && tick.attempt === view.attempt ? tick : null;
+  const current = latest !== null && latest.attempt === view.attempt ? latest : null;
   const totalSeconds = stored.totalSeconds ?? (current?.totalMs == null ? null : current.totalMs / 1000);
   const processedSeconds = Math.max(
     stored.processedSeconds,

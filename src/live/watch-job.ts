@@ -10,9 +10,9 @@ import type { JobReader } from '../app/ports.ts';
 import { NotFoundError, ValidationError } from '../domain/errors.ts';
 import type { Segment } from '../domain/transcript.ts';
 import { isFinal } from '../domain/vocabulary.ts';
+import { sleep } from '../process/loop.ts';
 import type { Hub } from './hub.ts';
 import type { JobChannel } from './job-channel.ts';
-import { sleep } from '../process/loop.ts';
 import { decodeCursor, encodeCursor } from './watch-cursor.ts';
 
 const DEFAULT_MIN_INTERVAL_MS = 250;
@@ -25,7 +25,7 @@ export interface WatchDeps {
 
 /**
  * The job's state at once, then every change, until it is final. Pulled by its reader: one that is slow gets fewer,
- * newer events (`coalesced` counts the ticks it did not see), and every segment exactly once.
+ * newer events (`coalesced` counts the progress messages it did not see), and every segment exactly once.
  */
 export async function* watchJob(
   deps: WatchDeps,
@@ -39,17 +39,19 @@ export async function* watchJob(
     let last: Told | null = null;
     while (!signal.aborted && !reader.channel.deleted) {
       const { channel } = reader;
-      const { version, ticks } = channel;
+      const { version, progressCount } = channel;
       const newSegments = await reader.next();
       // Read after the segments, so that the state never runs ahead of them.
       const job = channel.view;
       const complete = reader.hasAll;
       const isNews =
-        last === null || job.revision !== last.event.job.revision || (complete && ticks !== last.ticks);
+        last === null ||
+        job.revision !== last.event.job.revision ||
+        (complete && progressCount !== last.progressCount);
       if (newSegments.length > 0 || (isNews && complete)) {
         last = {
-          event: toEvent(reader, job, newSegments, ticks, last),
-          ticks,
+          event: toEvent(reader, job, newSegments, progressCount, last),
+          progressCount,
           generation: reader.generation,
         };
         yield last.event;
@@ -67,7 +69,7 @@ export async function* watchJob(
 /** The last event that a subscriber was told. */
 interface Told {
   readonly event: JobProgressEvent;
-  readonly ticks: number;
+  readonly progressCount: number;
   readonly generation: number;
 }
 
@@ -75,7 +77,7 @@ function toEvent(
   reader: SegmentReader,
   job: JobView,
   newSegments: readonly Segment[],
-  ticks: number,
+  progressCount: number,
   last: Told | null,
 ): JobProgressEvent {
   const { generation, nextIndex, hasAll } = reader;
@@ -87,13 +89,13 @@ function toEvent(
     newSegments,
     cursor: encodeCursor({ jobId: job.id, generation, nextIndex, revision: job.revision }),
     at: new Date(),
-    coalesced: last === null ? 0 : Math.max(0, ticks - last.ticks - 1),
+    coalesced: last === null ? 0 : Math.max(0, progressCount - last.progressCount - 1),
     // A final status is told only with the last segment.
     job: isOver && !hasAll ? { ...job, status: 'PROCESSING' } : job,
   };
 }
 
-/** Ticks wait until the interval is over; a segment or a new status does not. */
+/** ProgressMessages wait until the interval is over; a segment or a new status does not. */
 async function pace(
   channel: JobChannel,
   last: JobProgressEvent,

@@ -12,7 +12,7 @@ const MAX_WORKERS = 10_000;
 
 interface Entry {
   readonly announcement: WorkerAnnouncement;
-  readonly heardAt: number;
+  readonly seenAt: number;
 }
 
 /** The workers that are up, by what they say of themselves. Each server process keeps its own. */
@@ -23,7 +23,7 @@ export class WorkerRegistry {
   readonly #log: Logger;
   readonly #now: () => number;
   /** When the last worker of a queue was heard. */
-  readonly #lastHeard = new Map<QueueName, number>();
+  readonly #lastSeen = new Map<QueueName, number>();
   readonly #since: number;
   #onArrival: (queue: QueueName) => void = () => undefined;
 
@@ -43,9 +43,9 @@ export class WorkerRegistry {
     const known = this.#workers.get(announcement.workerId);
     const queue = queueOf(announcement.engine);
     this.#workers.delete(announcement.workerId);
-    this.#workers.set(announcement.workerId, { announcement, heardAt: this.#now() });
+    this.#workers.set(announcement.workerId, { announcement, seenAt: this.#now() });
     if (this.#workers.size > MAX_WORKERS) this.#forgetOldest();
-    this.#lastHeard.set(queue, this.#now());
+    this.#lastSeen.set(queue, this.#now());
     const isBack = known?.announcement.engineAvailable !== announcement.engineAvailable;
     if (known === undefined || isBack || known.announcement.slots < announcement.slots)
       this.#onArrival(queue);
@@ -74,8 +74,8 @@ export class WorkerRegistry {
   live(queue: QueueName | null): readonly WorkerAnnouncement[] {
     const since = this.#now() - GONE_AFTER_MS;
     const live: WorkerAnnouncement[] = [];
-    for (const [id, { announcement, heardAt }] of this.#workers) {
-      if (heardAt < since) this.#workers.delete(id);
+    for (const [id, { announcement, seenAt }] of this.#workers) {
+      if (seenAt < since) this.#workers.delete(id);
       else if (queue === null || announcement.engine === engineOf(queue)) live.push(announcement);
     }
     return live;
@@ -95,6 +95,6 @@ export class WorkerRegistry {
   isOut(queue: QueueName, absentMs: number): boolean {
     const workers = this.live(queue);
     if (workers.length > 0) return workers.every((worker) => !worker.engineAvailable);
-    return this.#now() - (this.#lastHeard.get(queue) ?? this.#since) >= absentMs;
+    return this.#now() - (this.#lastSeen.get(queue) ?? this.#since) >= absentMs;
   }
 }

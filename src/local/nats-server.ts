@@ -4,11 +4,11 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Logger } from '../observability/logger.ts';
 import { lockDirectory } from '../process/directory-lock.ts';
+import { commandLineOf } from '../process/process-identity.ts';
+import { type StopStep, stopStranger } from '../process/stop-process.ts';
 import { findNatsServer, type NatsServerBinary } from './find-nats-server.ts';
 import { type LocalService, LocalServiceError } from './local-service.ts';
-import { commandLineOf } from '../process/process-identity.ts';
 import { ServiceProcess } from './service-process.ts';
-import { type StopStep, stopStranger } from '../process/stop-process.ts';
 
 export interface NatsServerOptions {
   /** Made when absent; the same folder gives the same streams. */

@@ -3,10 +3,10 @@ import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Logger } from '../observability/logger.ts';
-import { LocalServiceError } from './local-service.ts';
-import type { PostgresBinaries } from './postgres-binaries.ts';
 import { commandLineOf } from '../process/process-identity.ts';
 import { type StopStep, stopStranger } from '../process/stop-process.ts';
+import { LocalServiceError } from './local-service.ts';
+import type { PostgresBinaries } from './postgres-binaries.ts';
 import type { UnprivilegedRunner } from './unprivileged-runner.ts';
 
 /** The files of one database server: the cluster, and the password of its only user beside it. */

@@ -3,8 +3,8 @@ import { EventEmitter } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Logger } from '../observability/logger.ts';
 import { deathSignalPrefix } from '../process/death-signal.ts';
-import { LocalServiceError } from './local-service.ts';
 import { type StopStep, stopInSteps } from '../process/stop-process.ts';
+import { LocalServiceError } from './local-service.ts';
 
 const TAIL_LINES = 20;
 

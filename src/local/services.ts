@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import getPort from 'get-port';
+import type { Logger } from '../observability/logger.ts';
 import type { LocalService } from './local-service.ts';
 import { startNatsServer } from './nats-server.ts';
 import { startPostgres } from './postgres.ts';
-import type { Logger } from '../observability/logger.ts';
 
 export interface Services {
   readonly databaseUrl: string;

@@ -5,20 +5,20 @@ import { Command } from 'commander';
 import getPort, { portNumbers } from 'get-port';
 import { pino } from 'pino';
 import { ConfigError, readServerConfig, type ServerConfig } from '../config/config.ts';
-import { lockDirectory } from '../process/directory-lock.ts';
-import { LocalServiceError } from './local-service.ts';
 import type { Logger } from '../observability/logger.ts';
+import { DirectoryLockError, lockDirectory } from '../process/directory-lock.ts';
+import { migrate } from '../storage/migrate.ts';
+import { LocalServiceError } from './local-service.ts';
 import { Program, ProgramError, type Ready } from './program.ts';
 import { SampleError, transcribeSample } from './sample.ts';
 import { addressOf, type Services, startServices } from './services.ts';
 import { Shutdown } from './shutdown.ts';
 import { Terminal } from './terminal.ts';
-import { migrate } from '../storage/migrate.ts';
 
 const SAMPLE = fileURLToPath(new URL('../../../models/demo/samples/shift.wav', import.meta.url));
 /** A stop at the keyboard should be quick; a worker's own default suits servers. */
 const GRACE_SECONDS = '3';
-const EXPECTED_ERRORS = [ConfigError, LocalServiceError, ProgramError, SampleError];
+const EXPECTED_ERRORS = [ConfigError, DirectoryLockError, LocalServiceError, ProgramError, SampleError];
 
 const command = new Command('npm start --')
   .description('Starts the whole service on this machine and transcribes a sample recording.')

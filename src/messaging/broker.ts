@@ -1,22 +1,22 @@
 import type { AdmittedJob, Broker, EndRunResult, ServerEnd } from '../app/ports.ts';
-import { endsAttempt, type FactMessage, type Order, PROTOCOL_VERSION } from '../contract/messages.ts';
+import { type EventMessage, endsAttempt, PROTOCOL_VERSION, type TaskMessage } from '../contract/messages.ts';
 import { engineOf } from '../domain/vocabulary.ts';
+import { appendEvent, readLastEvent } from './chain.ts';
 import type { NatsConnection } from './connection.ts';
 import { clearControl, publishCancel } from './control.ts';
-import { appendFact, readLastFact } from './chain.ts';
-import { deleteOrder, findOrder, publishOrder } from './tasks.ts';
 import type { NatsSession } from './session.ts';
+import { deleteTask, findTask, publishTask } from './tasks.ts';
 
-export interface OrderLimits {
+export interface TaskLimits {
   readonly maxAudioBytes: number;
   readonly maxAudioMs: number;
   readonly attemptTimeoutMs: number;
-  readonly maxLostAttempts: number;
+  readonly maxLostRuns: number;
 }
 
 export interface NatsBrokerOptions {
   readonly session: NatsSession;
-  readonly limits: OrderLimits;
+  readonly limits: TaskLimits;
   /** A signed URL at which workers read an upload. */
   readonly contentUrl: (uploadId: string) => string;
   readonly now: () => Date;
@@ -26,9 +26,9 @@ export interface NatsBrokerOptions {
 export function createNatsBroker(options: NatsBrokerOptions): Broker {
   const { session } = options;
   return {
-    publishOrder: (job) => publishOrder(session.connection, toOrder(job, options)),
-    deleteOrder: (sequence) => deleteOrder(session.connection, sequence),
-    orderExists: async (sequence) => (await findOrder(session.connection, sequence)) !== null,
+    publishTask: (job) => publishTask(session.connection, toTask(job, options)),
+    deleteTask: (sequence) => deleteTask(session.connection, sequence),
+    taskExists: async (sequence) => (await findTask(session.connection, sequence)) !== null,
     requestCancel: (jobId, at, reason) =>
       publishCancel(session.connection, {
         v: PROTOCOL_VERSION,
@@ -40,11 +40,11 @@ export function createNatsBroker(options: NatsBrokerOptions): Broker {
     endRun: (jobId, end, atLeastAttempt) =>
       endRun(session.connection, jobId, end, atLeastAttempt, options.now()),
     clearCancel: (jobId) => clearControl(session.connection, jobId),
-    attemptToOrder: (jobId, rows) => attemptToOrder(session.connection, jobId, rows, options.now()),
+    attemptForTask: (jobId, rows) => attemptForTask(session.connection, jobId, rows, options.now()),
   };
 }
 
-export function toOrder(job: AdmittedJob, options: Omit<NatsBrokerOptions, 'session'>): Order {
+export function toTask(job: AdmittedJob, options: Omit<NatsBrokerOptions, 'session'>): TaskMessage {
   const { limits } = options;
   const untilDeadlineMs =
     job.deadline === null ? Number.POSITIVE_INFINITY : job.deadline.getTime() - options.now().getTime();
@@ -53,7 +53,7 @@ export function toOrder(job: AdmittedJob, options: Omit<NatsBrokerOptions, 'sess
     v: PROTOCOL_VERSION,
     jobId: job.id,
     attempt: job.attempt,
-    run: job.run,
+    publication: job.publication,
     engine: engineOf(job.queue),
     priority: job.priority,
     audio: {
@@ -69,13 +69,13 @@ export function toOrder(job: AdmittedJob, options: Omit<NatsBrokerOptions, 'sess
 }
 
 /** Runs that the server may end: `lost` ends one that goes on, the others a job that no worker has. */
-function mayEnd(last: FactMessage | null, end: ServerEnd): boolean {
+function mayEnd(last: EventMessage | null, end: ServerEnd): boolean {
   if (last?.type === 'completed' || last?.type === 'canceled') return false;
   const running = last !== null && !endsAttempt(last);
   return end.type === 'lost' ? running : !running;
 }
 
-type Last = Awaited<ReturnType<typeof readLastFact>>;
+type Last = Awaited<ReturnType<typeof readLastEvent>>;
 
 async function endRun(
   nc: NatsConnection,
@@ -84,47 +84,47 @@ async function endRun(
   atLeastAttempt: number,
   now: Date,
 ): Promise<EndRunResult> {
-  const last = await readLastFact(nc, jobId);
-  if (!mayEnd(last?.fact ?? null, end)) return { ended: false };
-  const isBehind = last === null || last.fact.attempt < atLeastAttempt;
+  const last = await readLastEvent(nc, jobId);
+  if (!mayEnd(last?.event ?? null, end)) return { ended: false };
+  const isBehind = last === null || last.event.attempt < atLeastAttempt;
   if (end.type === 'lost' && isBehind) return { ended: false };
-  // A failure is one of the attempt that would come next, so that a second copy of the order knows it is over.
+  // A failure is one of the attempt that would come next, so that a second copy of the task knows it is over.
   const isNext = end.type === 'failed' || isBehind;
   const place = isNext ? nextAttempt(last, atLeastAttempt) : sameAttempt(last);
-  const fact = {
-    ...serverFact(jobId, last, place, now),
-    lostAttempts: (last?.fact.lostAttempts ?? 0) + (end.type === 'lost' ? 1 : 0),
+  const event = {
+    ...serverEvent(jobId, last, place, now),
+    lostRuns: (last?.event.lostRuns ?? 0) + (end.type === 'lost' ? 1 : 0),
   };
-  const message: FactMessage =
+  const message: EventMessage =
     end.type === 'failed'
-      ? { ...fact, type: 'failed', failure: end.failure, requestId: null }
-      : { ...fact, type: end.type };
-  const appended = await appendFact(nc, message, last?.sequence ?? 0);
-  return appended.accepted ? { ended: true, fact: message } : { ended: false };
+      ? { ...event, type: 'failed', failure: end.failure, requestId: null }
+      : { ...event, type: end.type };
+  const appended = await appendEvent(nc, message, last?.sequence ?? 0);
+  return appended.accepted ? { ended: true, event: message } : { ended: false };
 }
 
-async function attemptToOrder(
+async function attemptForTask(
   nc: NatsConnection,
   jobId: string,
   rows: { readonly nextAttempt: number; readonly appliedSequence: number },
   now: Date,
 ): Promise<number | null> {
-  const last = await readLastFact(nc, jobId);
+  const last = await readLastEvent(nc, jobId);
   if (last === null) return rows.nextAttempt;
-  const { attempt } = last.fact;
-  if (!endsAttempt(last.fact)) {
-    // The same attempt: who finds its run dead goes on with the next, and when it ends by itself the order is void.
+  const { attempt } = last.event;
+  if (!endsAttempt(last.event)) {
+    // The same attempt: who finds its run dead goes on with the next, and when it ends by itself the task is void.
     // A chain that lost its end would begin an attempt that the rows have had.
     return attempt < rows.nextAttempt - 1 ? rows.nextAttempt : attempt;
   }
   if (last.sequence > rows.appliedSequence) return null;
-  if (last.fact.type !== 'completed' && last.fact.type !== 'canceled') {
+  if (last.event.type !== 'completed' && last.event.type !== 'canceled') {
     return Math.max(rows.nextAttempt, attempt + 1);
   }
   // Behind a `released`, workers may run the job again.
   const place = nextAttempt(last, 0);
-  const fact: FactMessage = { ...serverFact(jobId, last, place, now), type: 'released' };
-  const appended = await appendFact(nc, fact, last.sequence);
+  const event: EventMessage = { ...serverEvent(jobId, last, place, now), type: 'released' };
+  const appended = await appendEvent(nc, event, last.sequence);
   return appended.accepted ? Math.max(rows.nextAttempt, place.attempt + 1) : null;
 }
 
@@ -134,24 +134,24 @@ interface Place {
 }
 
 function nextAttempt(last: Last, atLeastAttempt: number): Place {
-  return { attempt: Math.max(last?.fact.attempt ?? 0, atLeastAttempt) + 1, ordinal: 1 };
+  return { attempt: Math.max(last?.event.attempt ?? 0, atLeastAttempt) + 1, ordinal: 1 };
 }
 
 function sameAttempt(last: Last): Place {
-  return { attempt: last?.fact.attempt ?? 0, ordinal: (last?.fact.ordinal ?? 0) + 1 };
+  return { attempt: last?.event.attempt ?? 0, ordinal: (last?.event.ordinal ?? 0) + 1 };
 }
 
-function serverFact(jobId: string, last: Last, place: Place, now: Date) {
+function serverEvent(jobId: string, last: Last, place: Place, now: Date) {
   return {
     ...place,
     v: PROTOCOL_VERSION,
     jobId,
-    instance: `server-${now.getTime()}`,
+    runId: `server-${now.getTime()}`,
     at: now.getTime(),
-    generation: last?.fact.generation ?? 0,
-    segmentCount: last?.fact.segmentCount ?? 0,
-    checkpointMs: last?.fact.checkpointMs ?? 0,
-    language: last?.fact.language ?? null,
-    lostAttempts: last?.fact.lostAttempts ?? 0,
+    generation: last?.event.generation ?? 0,
+    segmentCount: last?.event.segmentCount ?? 0,
+    checkpointMs: last?.event.checkpointMs ?? 0,
+    language: last?.event.language ?? null,
+    lostRuns: last?.event.lostRuns ?? 0,
   } as const;
 }

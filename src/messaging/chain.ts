@@ -1,11 +1,11 @@
-import { CodecError, decode, encode, factId } from '../contract/codec.ts';
-import { FactMessage } from '../contract/messages.ts';
+import { CodecError, decode, encode, eventId } from '../contract/codec.ts';
+import { EventMessage } from '../contract/messages.ts';
 import { eventSubject, STREAMS } from '../contract/subjects.ts';
 import type { NatsConnection } from './connection.ts';
 import { isJetStreamError, JETSTREAM_ERRORS, publishStored, readStored } from './jetstream-request.ts';
 
-/** The last message of a job's chain is no fact we know; `sequence` is its place all the same. */
-export class MalformedFactError extends CodecError {
+/** The last message of a job's chain is no event we know; `sequence` is its place all the same. */
+export class MalformedEventError extends CodecError {
   readonly sequence: number;
 
   constructor(sequence: number, options: ErrorOptions & { readonly message: string }) {
@@ -19,23 +19,23 @@ interface Refused {
 }
 
 /**
- * The last fact of a job and its sequence, which the next fact must expect. Null when there is none yet:
- * the next fact then expects 0.
+ * The last event of a job and its sequence, which the next event must expect. Null when there is none yet:
+ * the next event then expects 0.
  *
- * @throws MalformedFactError
+ * @throws MalformedEventError
  */
-export async function readLastFact(
+export async function readLastEvent(
   nc: NatsConnection,
   jobId: string,
   timeoutMs?: number,
-): Promise<{ readonly fact: FactMessage; readonly sequence: number } | null> {
+): Promise<{ readonly event: EventMessage; readonly sequence: number } | null> {
   const stored = await readStored(nc, STREAMS.events, { last_by_subj: eventSubject(jobId) }, timeoutMs);
   if (stored === null) return null;
   try {
-    return { fact: decode(FactMessage, stored.bytes), sequence: stored.sequence };
+    return { event: decode(EventMessage, stored.bytes), sequence: stored.sequence };
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
-    throw new MalformedFactError(stored.sequence, { message, cause });
+    throw new MalformedEventError(stored.sequence, { message, cause });
   }
 }
 
@@ -43,17 +43,17 @@ export async function readLastFact(
  * Appends to a job's chain if nobody else has since `expectedSequence`. A refusal means that the writer has
  * lost the job. Safe to repeat after a lost answer: the repeat is told the sequence of the first.
  *
- * @throws CodecError for a fact that is too large; JetStream's and the client's errors otherwise.
+ * @throws CodecError for an event that is too large; JetStream's and the client's errors otherwise.
  */
-export async function appendFact(
+export async function appendEvent(
   nc: NatsConnection,
-  fact: FactMessage,
+  event: EventMessage,
   expectedSequence: number,
   timeoutMs?: number,
 ): Promise<{ readonly accepted: true; readonly sequence: number; readonly duplicate: boolean } | Refused> {
   try {
-    const stored = await publishStored(nc, eventSubject(fact.jobId), encode(fact), {
-      messageId: factId(fact),
+    const stored = await publishStored(nc, eventSubject(event.jobId), encode(event), {
+      messageId: eventId(event),
       expectedSubjectSequence: expectedSequence,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });
@@ -61,7 +61,7 @@ export async function appendFact(
   } catch (error) {
     const { wrongLastSequence, wrongLastSequenceUnknown } = JETSTREAM_ERRORS;
     if (!isJetStreamError(error, wrongLastSequence, wrongLastSequenceUnknown)) throw error;
-    return adoptOwn(nc, fact, timeoutMs);
+    return adoptOwn(nc, event, timeoutMs);
   }
 }
 
@@ -71,10 +71,10 @@ export async function appendFact(
  */
 async function adoptOwn(
   nc: NatsConnection,
-  fact: FactMessage,
+  event: EventMessage,
   timeoutMs: number | undefined,
 ): Promise<{ readonly accepted: true; readonly sequence: number; readonly duplicate: boolean } | Refused> {
-  const last = await readLastFact(nc, fact.jobId, timeoutMs);
-  if (last === null || factId(last.fact) !== factId(fact)) return { accepted: false };
+  const last = await readLastEvent(nc, event.jobId, timeoutMs);
+  if (last === null || eventId(last.event) !== eventId(event)) return { accepted: false };
   return { accepted: true, sequence: last.sequence, duplicate: true };
 }

@@ -1,10 +1,10 @@
-import { CodecError, decode, factId } from '../contract/codec.ts';
-import { FactMessage } from '../contract/messages.ts';
+import { CodecError, decode, eventId } from '../contract/codec.ts';
+import { EventMessage } from '../contract/messages.ts';
 import { STREAMS } from '../contract/subjects.ts';
 import type { NatsConnection } from './connection.ts';
 import { readStored, requestJetStream } from './jetstream-request.ts';
 
-export type FactAt =
+export type EventAt =
   | { readonly state: 'present'; readonly messageId: string | null }
   /** It lay before what the stream still holds. */
   | { readonly state: 'expired' }
@@ -12,7 +12,7 @@ export type FactAt =
   | { readonly state: 'missing' };
 
 /** What EVENTS holds at a sequence; tells a stream that lost its end from one that merely aged. */
-export async function factAt(nc: NatsConnection, sequence: number): Promise<FactAt> {
+export async function eventAt(nc: NatsConnection, sequence: number): Promise<EventAt> {
   const stored = await readStored(nc, STREAMS.events, { seq: sequence });
   if (stored !== null) return { state: 'present', messageId: idOf(stored.bytes) };
   const info = (await requestJetStream(nc, `STREAM.INFO.${STREAMS.events}`, {})) as {
@@ -21,10 +21,10 @@ export async function factAt(nc: NatsConnection, sequence: number): Promise<Fact
   return { state: info.state.last_seq >= sequence ? 'expired' : 'missing' };
 }
 
-/** Null for a message that is no fact: it was quarantined and has no id to compare. */
+/** Null for a message that is no event: it was quarantined and has no id to compare. */
 function idOf(bytes: Uint8Array): string | null {
   try {
-    return factId(decode(FactMessage, bytes));
+    return eventId(decode(EventMessage, bytes));
   } catch (error) {
     if (error instanceof CodecError) return null;
     throw error;

@@ -1,19 +1,19 @@
 import { type JsMsg, jetstream } from '@nats-io/jetstream';
 import { CodecError, decode } from '../contract/codec.ts';
-import { FactMessage } from '../contract/messages.ts';
+import { EventMessage } from '../contract/messages.ts';
 import { jobIdOf, STREAMS } from '../contract/subjects.ts';
 import { isConnected, type NatsConnection, whileConnected } from './connection.ts';
 
-export interface ReadFact {
+export interface ReadEvent {
   readonly sequence: number;
-  /** From the subject, so known for a malformed fact, too. */
+  /** From the subject, so known for a malformed event, too. */
   readonly jobId: string;
   /** Null when malformed. */
-  readonly fact: FactMessage | null;
-  /** Why `fact` is null. */
+  readonly event: EventMessage | null;
+  /** Why `event` is null. */
   readonly malformed: CodecError | null;
   readonly bytes: Uint8Array;
-  /** The fact's `Nats-Msg-Id`, empty when it came without one. */
+  /** The event's `Nats-Msg-Id`, empty when it came without one. */
   readonly messageId: string;
   /** When EVENTS stored it. */
   readonly at: Date;
@@ -21,20 +21,20 @@ export interface ReadFact {
   readonly pending: number;
 }
 
-/** How many facts may lie in memory before the reader takes them. */
+/** How many events may lie in memory before the reader takes them. */
 const PREFETCH = 128;
 const CREATE_TIMEOUT_MS = 5_000;
 
 /**
- * All facts of all jobs in order, from a sequence on, for ever. It outlives restarts of nats-server; a gap
+ * All events of all jobs in order, from a sequence on, for ever. It outlives restarts of nats-server; a gap
  * or a repeat cannot happen. Ends when the signal aborts, and leaves nothing behind in JetStream.
  *
  * @throws JetStream's and the client's errors when reading cannot begin; call again then.
  */
-export async function* readFacts(
+export async function* readEvents(
   nc: NatsConnection,
   options: { readonly fromSequence: number; readonly signal: AbortSignal },
-): AsyncGenerator<ReadFact, void, void> {
+): AsyncGenerator<ReadEvent, void, void> {
   const { signal } = options;
   if (signal.aborted) return;
   const start = { opt_start_seq: Math.max(1, options.fromSequence) };
@@ -47,7 +47,7 @@ export async function* readFacts(
   try {
     for await (const message of messages) {
       if (signal.aborted) return;
-      yield toFact(message);
+      yield toEvent(message);
     }
   } finally {
     signal.removeEventListener('abort', stop);
@@ -59,7 +59,7 @@ export async function* readFacts(
   }
 }
 
-function toFact(message: JsMsg): ReadFact {
+function toEvent(message: JsMsg): ReadEvent {
   const common = {
     sequence: message.seq,
     jobId: jobIdOf(message.subject),
@@ -69,9 +69,9 @@ function toFact(message: JsMsg): ReadFact {
     pending: message.info.pending,
   };
   try {
-    return { ...common, fact: decode(FactMessage, message.data), malformed: null };
+    return { ...common, event: decode(EventMessage, message.data), malformed: null };
   } catch (error) {
     if (!(error instanceof CodecError)) throw error;
-    return { ...common, fact: null, malformed: error };
+    return { ...common, event: null, malformed: error };
   }
 }

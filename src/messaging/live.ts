@@ -1,13 +1,13 @@
 import type { Msg } from '@nats-io/transport-node';
 import type { z } from 'zod';
 import { CodecError, decode } from '../contract/codec.ts';
-import { FactMessage, ProgressTick, WorkerAnnouncement } from '../contract/messages.ts';
+import { EventMessage, ProgressMessage, WorkerAnnouncement } from '../contract/messages.ts';
 import { announcementSubject, liveEventSubject, liveProgressSubject } from '../contract/subjects.ts';
 import type { NatsConnection } from './connection.ts';
 
 export interface LiveHandlers {
-  onFact(fact: FactMessage): void;
-  onProgress(tick: ProgressTick): void;
+  onEvent(event: EventMessage): void;
+  onProgress(progress: ProgressMessage): void;
   onAnnouncement(announcement: WorkerAnnouncement): void;
   onMalformed(subject: string, error: Error): void;
 }
@@ -33,8 +33,8 @@ export function subscribeLive(nc: NatsConnection, handlers: LiveHandlers): { sto
       },
     });
   const subscriptions = [
-    subscribe(liveEventSubject('*'), FactMessage, (fact) => handlers.onFact(fact)),
-    subscribe(liveProgressSubject('*'), ProgressTick, (tick) => handlers.onProgress(tick)),
+    subscribe(liveEventSubject('*'), EventMessage, (event) => handlers.onEvent(event)),
+    subscribe(liveProgressSubject('*'), ProgressMessage, (progress) => handlers.onProgress(progress)),
     subscribe(announcementSubject('*'), WorkerAnnouncement, (message) => handlers.onAnnouncement(message)),
   ];
   return {
@@ -59,12 +59,12 @@ function decodeOr<Schema extends z.ZodType>(
 }
 
 /**
- * Whether a run of a job shows itself within a time, by a fact or a tick. Answers early when the chain
+ * Whether a run of a job shows itself within a time, by an event or a progress. Answers early when the chain
  * is extended by somebody else, since that run is over then.
  */
-export function hearRun(
+export function listenForRun(
   nc: NatsConnection,
-  run: { readonly jobId: string; readonly instance: string },
+  run: { readonly jobId: string; readonly runId: string },
   withinMs: number,
 ): Promise<boolean> {
   return new Promise((resolve) => {
@@ -74,19 +74,19 @@ export function hearRun(
       resolve(heard);
     };
     const timer = setTimeout(() => stop(false), withinMs);
-    const listen = (subject: string, schema: typeof FactMessage | typeof ProgressTick) =>
+    const listen = (subject: string, schema: typeof EventMessage | typeof ProgressMessage) =>
       nc.subscribe(subject, {
         callback: (error, received) => {
           if (error !== null) return;
           const message = schema.safeParse(jsonOf(received));
           if (!message.success) return;
-          if (message.data.instance === run.instance) stop(true);
-          else if (schema === FactMessage) stop(false);
+          if (message.data.runId === run.runId) stop(true);
+          else if (schema === EventMessage) stop(false);
         },
       });
     const subscriptions = [
-      listen(liveEventSubject(run.jobId), FactMessage),
-      listen(liveProgressSubject(run.jobId), ProgressTick),
+      listen(liveEventSubject(run.jobId), EventMessage),
+      listen(liveProgressSubject(run.jobId), ProgressMessage),
     ];
   });
 }

@@ -1,51 +1,51 @@
 import { createInbox, type Msg, type Subscription } from '@nats-io/transport-node';
 import { CodecError, decode } from '../contract/codec.ts';
-import { Order } from '../contract/messages.ts';
+import { TaskMessage } from '../contract/messages.ts';
 import { laneConsumer, STREAMS, wakeSubject } from '../contract/subjects.ts';
 import type { JobPriority, QueueName } from '../domain/vocabulary.ts';
 import { type NatsConnection, whileConnected } from './connection.ts';
 
-/** An order in a worker's hands. JetStream gives it to another worker after 30 s without a heartbeat. */
+/** A task in a worker's hands. JetStream gives it to another worker after 30 s without a heartbeat. */
 export interface Delivery {
-  readonly order: Order;
-  /** Place in JOBS. */
+  readonly task: TaskMessage;
+  /** Place in TASKS. */
   readonly sequence: number;
   /** 1 for the first delivery; more means that a worker let go of it, or vanished. */
   readonly deliveredCount: number;
-  /** Removes the order; false when JetStream did not confirm it. Only after the outcome is stored. */
+  /** Removes the task; false when JetStream did not confirm it. Only after the outcome is stored. */
   ack(timeoutMs?: number): Promise<boolean>;
-  /** Keeps the order for another 30 s; false when JetStream did not confirm it in time. */
+  /** Keeps the task for another 30 s; false when JetStream did not confirm it in time. */
   heartbeat(timeoutMs?: number): Promise<boolean>;
-  /** Gives the order back and wakes idle workers, since nothing new is published that would. */
+  /** Gives the task back and wakes idle workers, since nothing new is published that would. */
   nak(timeoutMs?: number): Promise<void>;
 }
 
 const NO_WAIT_PULL = JSON.stringify({ batch: 1, no_wait: true });
-/** How long a late answer is still caught, so that its order does not lie idle until `ack_wait`. */
+/** How long a late answer is still caught, so that its task does not lie idle until `ack_wait`. */
 const LATE_ANSWER_MS = 30_000;
 
 /**
- * Takes the next order of a lane, or null when there is none right now. It does not wait for one: the
+ * Takes the next task of a lane, or null when there is none right now. It does not wait for one: the
  * client's own `next()` waits at least a second.
  *
- * @throws CodecError for an order this version cannot read; it is off the lane then, and the server publishes
+ * @throws CodecError for a task this version cannot read; it is off the lane then, and the server publishes
  * the job again after a while. PullTimeoutError, also while the server has not made the lanes; NatsAwayError.
  */
-export async function pullOrder(
+export async function pullTask(
   nc: NatsConnection,
   queue: QueueName,
   priority: JobPriority,
   timeoutMs = 1_000,
 ): Promise<Delivery | null> {
   const lane = laneConsumer(queue, priority);
-  const subject = `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.jobs}.${lane}`;
+  const subject = `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.tasks}.${lane}`;
   const received = await whileConnected(nc, timeoutMs, () => pullOne(nc, subject, timeoutMs));
   const status = received.headers?.code ?? 0;
   if (status !== 0) return null;
   return toDelivery(nc, received, wakeSubject(queue, priority));
 }
 
-/** No answer to a pull: the lane does not exist yet, or NATS is slow. An order that comes later is given back. */
+/** No answer to a pull: the lane does not exist yet, or NATS is slow. A task that comes later is given back. */
 export class PullTimeoutError extends Error {
   override readonly name = 'PullTimeoutError';
   constructor(timeoutMs: number) {
@@ -61,7 +61,7 @@ function pullOne(nc: NatsConnection, subject: string, timeoutMs: number): Promis
       reject(new PullTimeoutError(timeoutMs));
       setTimeout(() => subscription.unsubscribe(), LATE_ANSWER_MS).unref();
     }, timeoutMs);
-    // A subscription of its own: an order that came to the client's shared inbox would be lost to it.
+    // A subscription of its own: a task that came to the client's shared inbox would be lost to it.
     const subscription: Subscription = nc.subscribe(createInbox(), {
       max: 1,
       callback: (error, received) => {
@@ -91,21 +91,21 @@ function toDelivery(nc: NatsConnection, received: Msg, wake: string): Delivery {
       return false;
     }
   };
-  let order: Order;
+  let task: TaskMessage;
   try {
-    order = decode(Order, received.data);
+    task = decode(TaskMessage, received.data);
   } catch (error) {
     // Without a reason: servers before 2.10.4 ignore a termination that has one.
     if (error instanceof CodecError) nc.publish(reply, '+TERM');
     throw error;
   }
   return {
-    order,
+    task,
     ...placeOf(reply),
     ack: (timeoutMs = 5_000) => confirmed('+ACK', timeoutMs),
     heartbeat: (timeoutMs = 5_000) => confirmed('+WPI', timeoutMs),
     nak: async (timeoutMs = 2_000) => {
-      // Confirmed first: woken workers would otherwise look before the order is back on its lane.
+      // Confirmed first: woken workers would otherwise look before the task is back on its lane.
       await confirmed('-NAK', timeoutMs);
       nc.publish(wake);
     },

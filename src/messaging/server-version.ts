@@ -11,7 +11,7 @@ export function requireServerVersion(version: string, replicas: number, log: Pic
     throw new NatsVersionError(`nats-server ${version} is too old; 2.9.4 is the oldest that works.`);
   }
   if (replicas > 1 && !isAtLeast(version, [2, 10, 23])) {
-    // Before, two writers could both extend one chain of facts, and streams could vanish after kills.
+    // Before, two writers could both extend one chain of events, and streams could vanish after kills.
     throw new NatsVersionError(
       `nats-server ${version} does not keep ${replicas} replicas in step; use 1 replica, or 2.10.23 and newer.`,
     );
@@ -19,7 +19,7 @@ export function requireServerVersion(version: string, replicas: number, log: Pic
   if (!isAtLeast(version, [2, 10, 0])) {
     log.warn(
       { version },
-      'this nats-server cannot be told to flush to disk at once; after a power loss the reconciler repeats orders',
+      'this nats-server cannot be told to flush to disk at once; after a power loss the reconciler repeats tasks',
     );
   }
 }

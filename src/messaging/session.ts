@@ -1,7 +1,7 @@
 import { UnavailableError } from '../domain/errors.ts';
-import { connectToNats, isConnected, type NatsConnection } from './connection.ts';
 import type { Logger } from '../observability/logger.ts';
 import { sleep } from '../process/loop.ts';
+import { connectToNats, isConnected, type NatsConnection } from './connection.ts';
 
 export interface NatsSessionOptions {
   readonly url: string;

@@ -32,8 +32,8 @@ type AskedStream = Partial<StreamConfig> & Pick<StreamConfig, 'name' | 'subjects
 /** Streams as data. Only fields that nats-server 2.9 knows; newer servers refuse unknown ones. */
 const ASKED_STREAMS: readonly AskedStream[] = [
   {
-    name: STREAMS.jobs,
-    subjects: ['transcribe.jobs.*.*'],
+    name: STREAMS.tasks,
+    subjects: ['transcribe.tasks.*.*'],
     retention: RetentionPolicy.Workqueue,
     storage: StorageType.File,
     discard: DiscardPolicy.New,
@@ -41,14 +41,14 @@ const ASKED_STREAMS: readonly AskedStream[] = [
     max_bytes: 256 * MEBIBYTE,
     max_msg_size: 64 * 1024,
     duplicate_window: nanos(10 * 60_000),
-    republish: { src: 'transcribe.jobs.>', dest: 'transcribe.wake.>', headers_only: true },
+    republish: { src: 'transcribe.tasks.>', dest: 'transcribe.wake.>', headers_only: true },
   },
   {
     name: STREAMS.events,
     subjects: [eventSubject('*')],
     retention: RetentionPolicy.Limits,
     storage: StorageType.File,
-    // A full disk stalls workers, which is seen, instead of dropping facts, which is not.
+    // A full disk stalls workers, which is seen, instead of dropping events, which is not.
     discard: DiscardPolicy.New,
     max_age: nanos(14 * DAY_MS),
     max_msg_size: 512 * 1024,
@@ -185,12 +185,12 @@ async function ensureLane(
   changeable: Partial<ConsumerConfig>,
 ) {
   try {
-    const info = await manager.consumers.info(STREAMS.jobs, name);
+    const info = await manager.consumers.info(STREAMS.tasks, name);
     if (differencesOf(asked, info.config).length === 0) return info;
-    return await manager.consumers.update(STREAMS.jobs, name, changeable);
+    return await manager.consumers.update(STREAMS.tasks, name, changeable);
   } catch (error) {
     if (!isJetStreamError(error, JETSTREAM_ERRORS.consumerNotFound)) throw error;
-    return manager.consumers.add(STREAMS.jobs, asked);
+    return manager.consumers.add(STREAMS.tasks, asked);
   }
 }
 

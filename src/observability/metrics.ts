@@ -24,12 +24,12 @@ export const METRICS = {
   transcription_broker_connected: { help: '1 while this server is connected to NATS.', labels: [] },
   transcription_websocket_connections: { help: 'Open websockets of this server.', labels: [] },
   transcription_subscribers: { help: 'Subscriptions to jobs in this server, of all transports.', labels: [] },
-  transcription_facts_projected_total: { help: 'Facts of workers read and committed.', labels: [] },
-  transcription_facts_quarantined_total: {
-    help: 'Facts that could not be applied: look at them.',
+  transcription_events_projected_total: { help: 'Events of workers read and committed.', labels: [] },
+  transcription_events_quarantined_total: {
+    help: 'Events that could not be applied: look at them.',
     labels: [],
   },
-  transcription_orders_published_total: { help: 'Orders given to workers.', labels: ['queue'] },
+  transcription_tasks_published_total: { help: 'Tasks given to workers.', labels: ['queue'] },
   transcription_http_requests_total: {
     help: 'HTTP requests by class of route and status.',
     labels: ['route', 'status'],
@@ -100,13 +100,13 @@ export class Metrics {
     this.#webSockets = count;
   }
 
-  factsProjected(count: number, quarantined: number): void {
-    this.#counters.get('transcription_facts_projected_total')?.inc(count - quarantined);
-    this.#counters.get('transcription_facts_quarantined_total')?.inc(quarantined);
+  eventsProjected(count: number, quarantined: number): void {
+    this.#counters.get('transcription_events_projected_total')?.inc(count - quarantined);
+    this.#counters.get('transcription_events_quarantined_total')?.inc(quarantined);
   }
 
-  orderPublished(queue: string): void {
-    this.#counters.get('transcription_orders_published_total')?.inc({ queue });
+  taskPublished(queue: string): void {
+    this.#counters.get('transcription_tasks_published_total')?.inc({ queue });
   }
 
   /** @param seconds Null for an answer that goes on for as long as its reader likes. */

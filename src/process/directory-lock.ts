@@ -1,7 +1,11 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LocalServiceError } from '../local/local-service.ts';
 import { identityOf } from './process-identity.ts';
+
+/** Another process uses the folder; the message names it and the remedy. */
+export class DirectoryLockError extends Error {
+  override readonly name = 'DirectoryLockError';
+}
 
 interface Owner {
   readonly pid: number;
@@ -18,7 +22,7 @@ const ATTEMPTS = 3;
  * Keeps two runs from using one data folder. A lock whose process is gone is taken over, so a killed run
  * locks nobody out.
  *
- * @throws LocalServiceError naming the process that uses the folder.
+ * @throws DirectoryLockError naming the process that uses the folder.
  */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const path = join(directory, 'owner.json');
@@ -27,13 +31,13 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
     if (await create(path, JSON.stringify(owner))) return { release: () => rm(path, { force: true }) };
     const holder = await readOwner(path);
     if (holder !== null && (await identityOf(holder.pid)) === holder.identity) {
-      throw new LocalServiceError(
+      throw new DirectoryLockError(
         `The folder ${directory} is in use by process ${holder.pid}. Stop that one first, or choose another folder with DATA_DIR.`,
       );
     }
     await rm(path, { force: true });
   }
-  throw new LocalServiceError(
+  throw new DirectoryLockError(
     `The folder ${directory} could not be locked: another process keeps taking it.`,
   );
 }

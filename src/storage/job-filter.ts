@@ -13,7 +13,7 @@ export function filterJobs<Row extends ObjectLiteral>(
   anyOf(query, 'job.queue', 'queue', filter.queue);
   anyOf(query, 'job.priority', 'priority', filter.priority?.map(rankOf));
   anyOf(query, 'job.model', 'model', filter.model);
-  anyOf(query, 'coalesce(job.language, job.heard_language)', 'language', filter.language);
+  anyOf(query, 'coalesce(job.language, job.detected_language)', 'language', filter.language);
   anyOf(query, 'job.external_id', 'externalId', filter.externalId);
   anyOf(query, 'job.failure_kind', 'failureKind', filter.failureKind);
   if (filter.tags != null) query.andWhere('job.tags && :tags', { tags: filter.tags });

@@ -1,5 +1,5 @@
 import type { AdmittedJob, JobUpdate, NewJob, StoredJob } from '../app/ports.ts';
-import { engineFor, type Job, type JobFacts } from '../domain/job.ts';
+import { engineFor, type Job, type JobFields } from '../domain/job.ts';
 import {
   DEFAULT_MODEL,
   type Failure,
@@ -28,15 +28,15 @@ function required<Value>(value: Value | null, row: JobRow, column: string): Valu
 }
 
 export function toJob(row: JobRow): Job {
-  const facts: JobFacts = {
+  const fields: JobFields = {
     id: row.id,
     engines: row.engines,
     engineIndex: row.engineIndex,
     attempt: row.attempt,
     lastOrdinal: row.lastOrdinal,
-    instance: row.instance,
+    runId: row.runId,
     failures: row.failures,
-    lostAttempts: row.lostAttempts,
+    lostRuns: row.lostRuns,
     maxAttempts: row.maxAttempts,
     checkpoint: checkpointOf(row),
     cancelRequestedAt: row.cancelRequestedAt,
@@ -44,24 +44,28 @@ export function toJob(row: JobRow): Job {
   };
   switch (row.status) {
     case 'SCHEDULED':
-      return { ...facts, status: row.status, scheduledFor: required(row.scheduledFor, row, 'scheduled_for') };
+      return {
+        ...fields,
+        status: row.status,
+        scheduledFor: required(row.scheduledFor, row, 'scheduled_for'),
+      };
     case 'QUEUED':
-      return { ...facts, status: row.status, admitted: row.admittedAt !== null };
+      return { ...fields, status: row.status, admitted: row.admittedAt !== null };
     case 'PROCESSING':
-      return { ...facts, status: row.status, instance: required(row.instance, row, 'instance') };
+      return { ...fields, status: row.status, runId: required(row.runId, row, 'run_id') };
     case 'RETRYING':
       return {
-        ...facts,
+        ...fields,
         status: row.status,
         nextAttemptAt: required(row.nextAttemptAt, row, 'next_attempt_at'),
         failure: required(row.failure, row, 'failure'),
       };
     case 'COMPLETED':
     case 'CANCELED':
-      return { ...facts, status: row.status, finishedAt: required(row.finishedAt, row, 'finished_at') };
+      return { ...fields, status: row.status, finishedAt: required(row.finishedAt, row, 'finished_at') };
     case 'FAILED':
       return {
-        ...facts,
+        ...fields,
         status: row.status,
         finishedAt: required(row.finishedAt, row, 'finished_at'),
         failure: required(row.failure, row, 'failure'),
@@ -72,7 +76,7 @@ export function toJob(row: JobRow): Job {
 
 function checkpointOf(row: JobRow): Job['checkpoint'] {
   const { generation, segmentCount, checkpointMs } = row;
-  return { generation, segmentCount, checkpointMs, language: row.heardLanguage };
+  return { generation, segmentCount, checkpointMs, language: row.detectedLanguage };
 }
 
 export function toStoredJob(row: JobRow): StoredJob {
@@ -81,7 +85,7 @@ export function toStoredJob(row: JobRow): StoredJob {
     tenantId: row.tenantId,
     priority: priorityOf(row.priority),
     queue: row.queue,
-    orderSequence: row.orderSequence,
+    taskSequence: row.taskSequence,
     uploadId: row.uploadId,
     cancelReason: row.cancelReason,
   };
@@ -98,7 +102,7 @@ export function toAdmittedJob(row: JobRow): AdmittedJob {
     queue: row.queue,
     priority: priorityOf(row.priority),
     attempt: row.attempt + 1,
-    run: row.run,
+    publication: row.publication,
     source:
       row.uploadId === null
         ? { url: required(row.sourceUrl, row, 'source_url') }
@@ -126,21 +130,21 @@ export function columnsOf(update: JobUpdate, row: JobRow, retentionMs: number): 
     engineIndex: job.engineIndex,
     attempt: job.attempt,
     lastOrdinal: job.lastOrdinal,
-    instance: job.instance,
+    runId: job.runId,
     failures: job.failures,
-    lostAttempts: job.lostAttempts,
+    lostRuns: job.lostRuns,
     deadline: job.deadline,
     generation: job.checkpoint.generation,
     segmentCount: job.checkpoint.segmentCount,
     checkpointMs: job.checkpoint.checkpointMs,
-    heardLanguage: job.checkpoint.language,
+    detectedLanguage: job.checkpoint.language,
     cancelRequestedAt: job.cancelRequestedAt,
     updatedAt: at,
     ...timesOf(job, row, at, retentionMs),
     ...admissionOf(job, row, at),
     ...failureOf(job, row, at),
     ...(update.workerId === undefined ? {} : { workerId: update.workerId }),
-    ...(update.factAt === undefined ? {} : { lastFactAt: update.factAt }),
+    ...(update.eventAt === undefined ? {} : { lastEventAt: update.eventAt }),
     ...(update.languageConfidence === undefined ? {} : { languageConfidence: update.languageConfidence }),
     ...(update.billedMs === undefined ? {} : { billedMs: row.billedMs + update.billedMs }),
     ...(update.computeMs === undefined ? {} : { computeMs: row.computeMs + update.computeMs }),
@@ -162,7 +166,7 @@ function admissionOf(job: Job, row: JobRow, at: Date): Partial<JobRow> {
   const admitted = job.status === 'PROCESSING' || (job.status === 'QUEUED' && job.admitted);
   if (admitted) return { admittedAt: row.admittedAt ?? at };
   const queuedAt = job.status === 'QUEUED' ? at : row.queuedAt;
-  return { admittedAt: null, orderSequence: null, queuedAt };
+  return { admittedAt: null, taskSequence: null, queuedAt };
 }
 
 function failureOf(job: Job, row: JobRow, at: Date): Partial<JobRow> {

@@ -62,20 +62,20 @@ export function createJobSchedule(database: DataSource): JobSchedule {
       return whenReachable(() => admit(database, request, mine));
     },
 
-    async recordOrders(orders) {
-      if (orders.length === 0) return;
+    async recordTasks(tasks) {
+      if (tasks.length === 0) return;
       await database.query(
-        `UPDATE jobs SET order_sequence = o.sequence
-           FROM unnest($1::text[], $2::int[], $3::bigint[]) AS o (id, run, sequence)
-          WHERE jobs.id = o.id AND jobs.run = o.run AND jobs.admitted_at IS NOT NULL`,
-        [orders.map((o) => o.id), orders.map((o) => o.run), orders.map((o) => o.sequence)],
+        `UPDATE jobs SET task_sequence = o.sequence
+           FROM unnest($1::text[], $2::int[], $3::bigint[]) AS o (id, publication, sequence)
+          WHERE jobs.id = o.id AND jobs.publication = o.publication AND jobs.admitted_at IS NOT NULL`,
+        [tasks.map((o) => o.id), tasks.map((o) => o.publication), tasks.map((o) => o.sequence)],
       );
     },
 
     async unpublished(olderThan, limit) {
       const rows = await database
         .createQueryBuilder(JobTable, 'job')
-        .where('job.admitted_at < :olderThan AND job.order_sequence IS NULL AND job.status = :status', {
+        .where('job.admitted_at < :olderThan AND job.task_sequence IS NULL AND job.status = :status', {
           olderThan,
           status: 'QUEUED',
         })
@@ -86,10 +86,10 @@ export function createJobSchedule(database: DataSource): JobSchedule {
 
     async withdraw(queue) {
       const [rows]: [{ sequence: string | null }[]] = await database.query(
-        `WITH before AS (SELECT id, order_sequence FROM jobs
+        `WITH before AS (SELECT id, task_sequence FROM jobs
             WHERE queue = $1 AND status = 'QUEUED' AND admitted_at IS NOT NULL FOR UPDATE)
-         UPDATE jobs SET admitted_at = NULL, order_sequence = NULL FROM before WHERE jobs.id = before.id
-         RETURNING before.order_sequence AS sequence`,
+         UPDATE jobs SET admitted_at = NULL, task_sequence = NULL FROM before WHERE jobs.id = before.id
+         RETURNING before.task_sequence AS sequence`,
         [queue],
       );
       return rows.flatMap((row) => (row.sequence === null ? [] : [Number(row.sequence)]));
@@ -97,14 +97,14 @@ export function createJobSchedule(database: DataSource): JobSchedule {
 
     async failOver(queue, now) {
       const rows: { sequence: string | null }[] = await database.query(
-        `WITH waiting AS (SELECT id, order_sequence FROM jobs
+        `WITH waiting AS (SELECT id, task_sequence FROM jobs
             WHERE queue = $1 AND status = 'QUEUED' AND cardinality(engines) > engine_index + 1
             ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED),
          moved AS (UPDATE jobs SET engine_index = engine_index + 1, queue = lower(engines[engine_index + 2]), failures = 0,
-             admitted_at = NULL, order_sequence = NULL, revision = revision + 1, updated_at = $2
+             admitted_at = NULL, task_sequence = NULL, revision = revision + 1, updated_at = $2
            FROM waiting WHERE jobs.id = waiting.id
-         RETURNING jobs.id, jobs.queue, waiting.order_sequence)
-         SELECT order_sequence AS sequence, pg_notify('${CHANNELS.jobChanged}', id),
+         RETURNING jobs.id, jobs.queue, waiting.task_sequence)
+         SELECT task_sequence AS sequence, pg_notify('${CHANNELS.jobChanged}', id),
              pg_notify('${CHANNELS.jobsWaiting}', queue) FROM moved`,
         [queue, now],
       );
@@ -114,19 +114,19 @@ export function createJobSchedule(database: DataSource): JobSchedule {
     wakeDue: (now) => wakeDue(database, now),
 
     async silent(silentSince, afterId, limit) {
-      const rows: (Omit<SilentJob, 'priority' | 'orderSequence'> & {
+      const rows: (Omit<SilentJob, 'priority' | 'taskSequence'> & {
         priority: number;
-        orderSequence: string | null;
+        taskSequence: string | null;
       })[] = await database.query(
-        `SELECT id, queue, priority, status, attempt, order_sequence AS "orderSequence"
-             FROM jobs WHERE admitted_at IS NOT NULL AND greatest(admitted_at, last_fact_at) < $1 AND id > $2
+        `SELECT id, queue, priority, status, attempt, task_sequence AS "taskSequence"
+             FROM jobs WHERE admitted_at IS NOT NULL AND greatest(admitted_at, last_event_at) < $1 AND id > $2
             ORDER BY id LIMIT $3`,
         [silentSince, afterId, limit],
       );
       return rows.map((row) => ({
         ...row,
         priority: priorityOf(row.priority),
-        orderSequence: row.orderSequence === null ? null : Number(row.orderSequence),
+        taskSequence: row.taskSequence === null ? null : Number(row.taskSequence),
       }));
     },
 
@@ -138,7 +138,7 @@ export function createJobSchedule(database: DataSource): JobSchedule {
 
     async readmit(id) {
       const [rows]: [{ id: string }[]] = await database.query(
-        `UPDATE jobs SET run = run + 1, order_sequence = NULL
+        `UPDATE jobs SET publication = publication + 1, task_sequence = NULL
           WHERE id = $1 AND admitted_at IS NOT NULL AND status IN ('QUEUED', 'PROCESSING') RETURNING id`,
         [id],
       );
@@ -205,7 +205,7 @@ async function admit(
   );
   if (chosen.length === 0) return [];
   const [admitted]: [Record<string, unknown>[]] = await database.query(
-    `UPDATE jobs SET admitted_at = $2, run = run + 1, order_sequence = NULL
+    `UPDATE jobs SET admitted_at = $2, publication = publication + 1, task_sequence = NULL
        WHERE id IN (SELECT id FROM jobs WHERE id = ANY($1) AND status = 'QUEUED' AND admitted_at IS NULL
          FOR UPDATE SKIP LOCKED)
      RETURNING *`,

@@ -6,7 +6,7 @@ import {
   type NewJob,
   OffsetConflictError,
   type ProjectorOffset,
-  type QuarantinedFact,
+  type QuarantinedEvent,
   type StoredJob,
 } from '../app/ports.ts';
 import { CHANNELS } from './channels.ts';
@@ -174,11 +174,11 @@ export class PostgresJobTransaction implements JobTransaction {
       throw new OffsetConflictError(`the offset is no longer at ${from?.sequence ?? 'nothing'}`);
   }
 
-  async quarantine(fact: QuarantinedFact): Promise<void> {
+  async quarantine(event: QuarantinedEvent): Promise<void> {
     await this.#manager.query(
-      `INSERT INTO fact_quarantine (stream_epoch, sequence, subject, data, error) VALUES ($1, $2, $3, $4, $5)
+      `INSERT INTO event_quarantine (stream_epoch, sequence, subject, data, error) VALUES ($1, $2, $3, $4, $5)
        ON CONFLICT DO NOTHING`,
-      [fact.epoch, fact.sequence, fact.subject, Buffer.from(fact.data), fact.error],
+      [event.epoch, event.sequence, event.subject, Buffer.from(event.data), event.error],
     );
   }
 

@@ -47,7 +47,7 @@ export function toJobView(row: JobRow): JobView {
         ? null
         : {
             jobId: row.id,
-            language: row.heardLanguage,
+            language: row.detectedLanguage,
             languageConfidence: row.languageConfidence,
             isFinal: isFinal(row.status),
           },

@@ -3,11 +3,11 @@ import { deleteOldKeys } from './idempotency-keys.ts';
 
 const ROWS_A_SWEEP = 5000;
 
-/** Removes what nobody asks for any more besides jobs and uploads: idempotency keys, quarantined facts, models. */
+/** Removes what nobody asks for any more besides jobs and uploads: idempotency keys, quarantined events, models. */
 export async function deleteOldRecords(database: DataSource, now: Date): Promise<void> {
   await deleteOldKeys(database, now, ROWS_A_SWEEP);
   await database.query(
-    `DELETE FROM fact_quarantine WHERE ctid IN (SELECT ctid FROM fact_quarantine
+    `DELETE FROM event_quarantine WHERE ctid IN (SELECT ctid FROM event_quarantine
         WHERE quarantined_at < $1::timestamptz - interval '90 days' LIMIT $2)`,
     [now, ROWS_A_SWEEP],
   );

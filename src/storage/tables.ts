@@ -76,20 +76,20 @@ export interface JobRow {
   cancelRequestedAt: Date | null;
   cancelReason: string | null;
   admittedAt: Date | null;
-  orderSequence: number | null;
-  run: number;
+  taskSequence: number | null;
+  publication: number;
   attempt: number;
   lastOrdinal: number;
-  instance: string | null;
+  runId: string | null;
   workerId: string | null;
-  lastFactAt: Date | null;
+  lastEventAt: Date | null;
   failures: number;
-  lostAttempts: number;
+  lostRuns: number;
   maxAttempts: number;
   generation: number;
   segmentCount: number;
   checkpointMs: number;
-  heardLanguage: string | null;
+  detectedLanguage: string | null;
   languageConfidence: number | null;
   failure: Failure | null;
   failureKind: string | null;
@@ -143,20 +143,20 @@ export const JobTable = new EntitySchema<JobRow>({
     cancelRequestedAt: nullable(time('cancel_requested_at')),
     cancelReason: nullable(text('cancel_reason')),
     admittedAt: nullable(time('admitted_at')),
-    orderSequence: nullable(bigint('order_sequence')),
-    run: integer('run'),
+    taskSequence: nullable(bigint('task_sequence')),
+    publication: integer('publication'),
     attempt: integer('attempt'),
     lastOrdinal: integer('last_ordinal'),
-    instance: nullable(text('instance')),
+    runId: nullable(text('run_id')),
     workerId: nullable(text('worker_id')),
-    lastFactAt: nullable(time('last_fact_at')),
+    lastEventAt: nullable(time('last_event_at')),
     failures: smallint('failures'),
-    lostAttempts: smallint('lost_attempts'),
+    lostRuns: smallint('lost_runs'),
     maxAttempts: smallint('max_attempts'),
     generation: integer('generation'),
     segmentCount: integer('segment_count'),
     checkpointMs: integer('checkpoint_ms'),
-    heardLanguage: nullable(text('heard_language')),
+    detectedLanguage: nullable(text('detected_language')),
     languageConfidence: nullable(real('language_confidence')),
     failure: nullable(json('failure')),
     failureKind: nullable(text('failure_kind')),
@@ -175,7 +175,7 @@ export interface AttemptRow {
   engine: Engine;
   model: string;
   workerId: string | null;
-  instance: string;
+  runId: string;
   startedAt: Date;
   finishedAt: Date | null;
   outcome: AttemptOutcome | null;
@@ -192,7 +192,7 @@ export const AttemptTable = new EntitySchema<AttemptRow>({
     engine: text('engine'),
     model: text('model'),
     workerId: nullable(text('worker_id')),
-    instance: text('instance'),
+    runId: text('run_id'),
     startedAt: time('started_at'),
     finishedAt: nullable(time('finished_at')),
     outcome: nullable(text('outcome')),

@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { isIdOf } from '../domain/ids.ts';
 import { type ExpectedFile, UploadError, type UploadStore } from './upload-store.ts';
 import { sizeMismatch } from './uploads.ts';
-import { isIdOf } from '../domain/ids.ts';
 
 /** Left free for Postgres and NATS, which share the disk on one machine. */
 const RESERVED_BYTES = 64 * 1024 * 1024;

@@ -1,5 +1,5 @@
-import { AudioSourceError, NotFoundError, ValidationError, type ValidationIssue } from '../domain/errors.ts';
 import type { CreateUploadInput, Principal, UploadView } from '../app/application.ts';
+import { AudioSourceError, NotFoundError, ValidationError, type ValidationIssue } from '../domain/errors.ts';
 import { type UploadDeps, UploadError, type UploadRecord } from './upload-store.ts';
 
 /** A receiver that has not touched its row for this long is gone. */

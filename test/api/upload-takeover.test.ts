@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createUpload, receiveUpload, sweepExpiredUploads } from '../../src/uploads/uploads.ts';
 import { ANONYMOUS } from '../../src/auth/authenticate.ts';
+import { createUpload, receiveUpload, sweepExpiredUploads } from '../../src/uploads/uploads.ts';
 import { type Edge, startEdge } from '../support/edge.ts';
 
 const [FIRST, SECOND] = [Buffer.from('first'), Buffer.from('other')];

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { sweepExpiredUploads } from '../../src/uploads/uploads.ts';
 import { UnavailableError } from '../../src/domain/errors.ts';
+import { sweepExpiredUploads } from '../../src/uploads/uploads.ts';
 import { type Edge, eventually, MAX_UPLOAD_BYTES, post, startEdge } from '../support/edge.ts';
 
 const FILE = Buffer.from('not really a recording'.repeat(1000));

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import type { FactMessage } from '../../src/contract/messages.ts';
+import type { EventMessage } from '../../src/contract/messages.ts';
 import {
-  aCompletedFact,
+  aCompletedEvent,
   aFailure,
-  anEndingFact,
-  aSegmentsFact,
-  aStartedFact,
+  anEndingEvent,
+  aSegmentsEvent,
+  aStartedEvent,
   JOB_ID,
 } from '../support/builders.ts';
 import { scriptOf } from '../support/scripted-engine.mjs';
@@ -33,19 +33,19 @@ const PLAN: PlannedJob = {
   watch: 'segments',
   server: 0,
 };
-const CHAIN: readonly FactMessage[] = [
-  aStartedFact(),
-  aSegmentsFact(SEGMENTS),
-  aCompletedFact({ ordinal: 3, segmentCount: 3 }),
+const CHAIN: readonly EventMessage[] = [
+  aStartedEvent(),
+  aSegmentsEvent(SEGMENTS),
+  aCompletedEvent({ ordinal: 3, segmentCount: 3 }),
 ];
-const stored = (facts: readonly FactMessage[]) =>
-  facts.map((fact, index) => ({ fact, sequence: index + 1, at: fact.at }));
+const stored = (events: readonly EventMessage[]) =>
+  events.map((event, index) => ({ event, sequence: index + 1, at: event.at }));
 const STATE = {
   id: JOB_ID,
   number: 0,
   status: 'COMPLETED',
   attempt: 1,
-  lostAttempts: 0,
+  lostRuns: 0,
   failure: null,
   deadLetteredAt: null,
   segmentCount: 3,
@@ -64,7 +64,7 @@ const SOUND: Evidence = {
 const checksOf = (change: Partial<Evidence>): readonly string[] => [
   ...new Set(audit({ ...SOUND, ...change }).map(({ check }) => check)),
 ];
-const chain = (...facts: FactMessage[]) => ({ chains: new Map([[JOB_ID, stored(facts)]]) });
+const chain = (...events: EventMessage[]) => ({ chains: new Map([[JOB_ID, stored(events)]]) });
 const state = (change: object) => ({ states: [{ ...STATE, ...change }] });
 const client = (change: object) => ({
   received: [{ ...CLIENT, texts: [...TEXTS], faults: [], ...change }],
@@ -78,26 +78,22 @@ test.each<[string, Partial<Evidence>, string]>([
   ['a job that nobody accepted', { plannedCount: 2 }, 'lost'],
   ['a job without a row', { states: [] }, 'lost'],
   ['a job that did not end', state({ status: 'PROCESSING' }), 'lost'],
-  ['two completions', chain(...CHAIN, aCompletedFact({ ordinal: 4 })), 'completed twice'],
-  ['a cancel after a completion', chain(...CHAIN, anEndingFact('canceled', { ordinal: 4 })), 'ended twice'],
+  ['two completions', chain(...CHAIN, aCompletedEvent({ ordinal: 4 })), 'completed twice'],
+  ['a cancel after a completion', chain(...CHAIN, anEndingEvent('canceled', { ordinal: 4 })), 'ended twice'],
   [
-    'a fact of a former run',
+    'an event of a former run',
     chain(
-      aStartedFact(),
-      aStartedFact({ attempt: 2, instance: 'run-b' }),
-      aSegmentsFact(SEGMENTS),
-      aCompletedFact({ attempt: 2, instance: 'run-b', ordinal: 2 }),
+      aStartedEvent(),
+      aStartedEvent({ attempt: 2, runId: 'run-b' }),
+      aSegmentsEvent(SEGMENTS),
+      aCompletedEvent({ attempt: 2, runId: 'run-b', ordinal: 2 }),
     ),
-    'facts of stale attempts accepted',
+    'events of stale attempts accepted',
   ],
   [
     'an attempt that begins again',
-    chain(
-      aStartedFact(),
-      aStartedFact({ instance: 'run-b' }),
-      aSegmentsFact(SEGMENTS, { instance: 'run-b' }),
-    ),
-    'facts of stale attempts accepted',
+    chain(aStartedEvent(), aStartedEvent({ runId: 'run-b' }), aSegmentsEvent(SEGMENTS, { runId: 'run-b' })),
+    'events of stale attempts accepted',
   ],
   [
     'a failure that the script has not',
@@ -132,13 +128,13 @@ test.each<[string, Partial<Evidence>, string]>([
 });
 
 test('recovery is counted from the kill to the next start of the job, and only for jobs that it had', () => {
-  const facts: readonly FactMessage[] = [
-    aStartedFact({ workerId: 'wrk_killed' }),
-    aStartedFact({ attempt: 2, instance: 'run-b', workerId: 'wrk_other' }),
-    aCompletedFact({ attempt: 2, instance: 'run-b' }),
+  const events: readonly EventMessage[] = [
+    aStartedEvent({ workerId: 'wrk_killed' }),
+    aStartedEvent({ attempt: 2, runId: 'run-b', workerId: 'wrk_other' }),
+    aCompletedEvent({ attempt: 2, runId: 'run-b' }),
   ];
   const times = [1000, 31_000, 40_000];
-  const timed = facts.map((fact, index) => ({ fact, sequence: index + 1, at: times[index] ?? 0 }));
+  const timed = events.map((event, index) => ({ event, sequence: index + 1, at: times[index] ?? 0 }));
   const kills = [
     { workerId: 'wrk_killed', at: 2000 },
     { workerId: 'wrk_idle', at: 2000 },

@@ -1,6 +1,6 @@
 import type { JobStatus } from '../../src/domain/vocabulary.ts';
 import { scriptOf } from '../support/scripted-engine.mjs';
-import { completions, lostWorkers, type StoredFact, staleFacts, terminalCount } from './chains.ts';
+import { completions, lostWorkers, type StoredEvent, staleEvents, terminalCount } from './chains.ts';
 import type { Received } from './cursor-client.ts';
 import type { JobKind } from './plan.ts';
 import type { JobState, StoredSegment } from './run-database.ts';
@@ -17,12 +17,12 @@ export const CHECKS = [
   'lost',
   'completed twice',
   'ended twice',
-  'facts of stale attempts accepted',
+  'events of stale attempts accepted',
   'outcomes that contradict the script',
   'transcripts that differ from the script',
   'cursor clients with a gap or a repeat',
   'messages left below the ack floor',
-  'facts in quarantine',
+  'events in quarantine',
   'surprises',
 ] as const;
 export type Check = (typeof CHECKS)[number];
@@ -32,7 +32,7 @@ export interface Evidence {
   readonly plannedCount: number;
   readonly states: readonly JobState[];
   readonly segments: ReadonlyMap<string, readonly StoredSegment[]>;
-  readonly chains: ReadonlyMap<string, readonly StoredFact[]>;
+  readonly chains: ReadonlyMap<string, readonly StoredEvent[]>;
   readonly received: readonly Received[];
 }
 
@@ -69,7 +69,7 @@ function auditJob(job: SubmittedJob, state: JobState, evidence: Evidence): reado
   if (!FINAL.includes(state.status)) report('lost', `is still ${state.status}`);
   if (completions(chain) > 1) report('completed twice', `${completions(chain)} times`);
   if (terminalCount(chain) > 1) report('ended twice', 'its chain ends more than once');
-  for (const fault of staleFacts(chain)) report('facts of stale attempts accepted', fault);
+  for (const fault of staleEvents(chain)) report('events of stale attempts accepted', fault);
   const contradiction = contradictionOf(job, state, chain);
   if (contradiction !== null) report('outcomes that contradict the script', contradiction);
   const difference = differenceOf(job, state, evidence.segments.get(job.id) ?? [], chain);
@@ -81,7 +81,7 @@ function auditJob(job: SubmittedJob, state: JobState, evidence: Evidence): reado
 function contradictionOf(
   { plan, cancel }: SubmittedJob,
   state: JobState,
-  chain: readonly StoredFact[],
+  chain: readonly StoredEvent[],
 ): string | null {
   const { status, failure } = state;
   if ((status === 'COMPLETED') !== (completions(chain) === 1)) {
@@ -108,7 +108,7 @@ function differenceOf(
   { plan }: SubmittedJob,
   state: JobState,
   stored: readonly StoredSegment[],
-  chain: readonly StoredFact[],
+  chain: readonly StoredEvent[],
 ): string | null {
   const script = scriptOf(plan.url)?.segments ?? [];
   if (state.status === 'COMPLETED' && stored.length !== script.length) {
@@ -126,7 +126,7 @@ function differenceOf(
     if (!same) return `segment ${position} is ${JSON.stringify(segment)}`;
   }
   const reported = chain.reduce(
-    (sum, { fact }) => sum + (fact.type === 'segments' ? fact.segments.length : 0),
+    (sum, { event }) => sum + (event.type === 'segments' ? event.segments.length : 0),
     0,
   );
   return reported === stored.length ? null : `${reported} segments were reported and ${stored.length} stored`;

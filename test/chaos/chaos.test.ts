@@ -18,7 +18,7 @@ test(
       onProgress: () => undefined,
     });
 
-    expect(report.breaches, `${toTable(report)}\nlogs and facts: ${directory}`).toEqual([]);
+    expect(report.breaches, `${toTable(report)}\nlogs and events: ${directory}`).toEqual([]);
     expect(report.jobs.submitted).toBe(40);
     expect(report.faults['worker.SIGKILL']).toBeGreaterThan(0);
   },

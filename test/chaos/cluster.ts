@@ -18,7 +18,7 @@ export interface ClusterOptions {
   readonly onSurprise: (text: string) => void;
 }
 
-/** So that retries, the janitor and the search for missing orders fit into a run of minutes. */
+/** So that retries, the janitor and the search for missing tasks fit into a run of minutes. */
 const SERVER_SETTINGS = {
   HOST: '127.0.0.1',
   LOG_LEVEL: 'info',

@@ -56,7 +56,7 @@ async function main(options: CommandLine): Promise<void> {
   for (const { check, jobId, what } of report.breaches.slice(0, 50)) {
     process.stdout.write(`BREACH ${check}: ${jobId ?? ''} ${what}\n`);
   }
-  if (report.breaches.length > 0) process.stdout.write(`Logs and facts: ${directory}\n`);
+  if (report.breaches.length > 0) process.stdout.write(`Logs and events: ${directory}\n`);
   // Whatever still holds a handle must not keep a run from telling its outcome.
   process.exit(report.breaches.length === 0 ? 0 : 1);
 }

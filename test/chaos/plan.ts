@@ -39,7 +39,7 @@ export const FAULT_KINDS = [
   'server.SIGTERM',
   'nats.SIGKILL',
   'postgres.SIGKILL',
-  'order.duplicate',
+  'task.duplicate',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -67,7 +67,7 @@ const MEAN_SECONDS: Readonly<Record<FaultKind, number>> = {
   'server.SIGTERM': 60,
   'nats.SIGKILL': 45,
   'postgres.SIGKILL': 45,
-  'order.duplicate': 10,
+  'task.duplicate': 10,
 };
 
 export interface PlanSize {

@@ -2,9 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { JOB_PRIORITIES } from '../../src/domain/vocabulary.ts';
 import type { NatsConnection } from '../../src/messaging/connection.ts';
-import { ordersBelowAckFloor } from '../../src/messaging/tasks.ts';
+import { tasksBelowAckFloor } from '../../src/messaging/tasks.ts';
 import { audit, type Breach } from './audit.ts';
-import { readChains, type StoredFact } from './chains.ts';
+import { readChains, type StoredEvent } from './chains.ts';
 import type { ChaosOptions } from './chaos-options.ts';
 import type { Cluster } from './cluster.ts';
 import type { Received } from './cursor-client.ts';
@@ -31,10 +31,10 @@ export interface Aftermath {
   readonly apiRetries: number;
 }
 
-/** Orders that lie where nothing ever delivers them. */
+/** Tasks that lie where nothing ever delivers them. */
 export async function leftovers(nc: NatsConnection): Promise<readonly number[]> {
   const lanes = await Promise.all(
-    JOB_PRIORITIES.map((priority) => ordersBelowAckFloor(nc, 'whisper', priority)),
+    JOB_PRIORITIES.map((priority) => tasksBelowAckFloor(nc, 'whisper', priority)),
   );
   return lanes.flat().map(({ sequence }) => sequence);
 }
@@ -59,13 +59,13 @@ export async function reckon(
       (sequence): Breach => ({
         check: 'messages left below the ack floor',
         jobId: null,
-        what: `order ${sequence}`,
+        what: `task ${sequence}`,
       }),
     ),
-    ...quarantined.map((what): Breach => ({ check: 'facts in quarantine', jobId: null, what })),
+    ...quarantined.map((what): Breach => ({ check: 'events in quarantine', jobId: null, what })),
     ...surprises.map((what): Breach => ({ check: 'surprises', jobId: null, what })),
   ];
-  const started = [...chains.values()].flat().filter(({ fact }) => fact.type === 'started');
+  const started = [...chains.values()].flat().filter(({ event }) => event.type === 'started');
   const recoveries = recoveriesOf(aftermath.storm.kills, chains);
   const ended = (status: string): number => states.filter((state) => state.status === status).length;
   return {
@@ -80,7 +80,7 @@ export async function reckon(
       failed: ended('FAILED'),
       deadLettered: states.filter((state) => state.deadLetteredAt !== null).length,
       attempts: started.length,
-      resumed: started.filter(({ fact }) => fact.checkpointMs > 0).length,
+      resumed: started.filter(({ event }) => event.checkpointMs > 0).length,
     },
     faults: aftermath.storm.counts,
     apiRetries: aftermath.apiRetries,
@@ -102,7 +102,7 @@ function wasQuiet(
   if (duplicated.has(jobId)) return false;
   // The next worker may be hit before it begins, and the wait begins anew.
   if (workerFaults.some((at) => at > killedAt && at < killedAt + tookMs)) return false;
-  // Without Postgres an order comes again all the same.
+  // Without Postgres a task comes again all the same.
   const away = outages.filter(({ service }) => service === 'nats');
   return !away.some(({ from, to }) => from < killedAt + tookMs && to > killedAt - 1000);
 }
@@ -117,14 +117,14 @@ export async function dump({ nc, database }: Run, report: ChaosReport, directory
   const { chains } = await readChains(nc);
   const ids = [...new Set(report.breaches.flatMap(({ jobId }) => (jobId === null ? [] : [jobId])))];
   const rows = await database.query<{ id: string }>('SELECT * FROM jobs WHERE id = ANY($1)', [ids]);
-  const brief = ({ fact, sequence, at }: StoredFact) => ({
+  const brief = ({ event, sequence, at }: StoredEvent) => ({
     ...{ sequence, at: new Date(at).toISOString() },
-    ...fact,
-    ...('segments' in fact ? { segments: fact.segments.map(({ index }) => index) } : {}),
+    ...event,
+    ...('segments' in event ? { segments: event.segments.map(({ index }) => index) } : {}),
   });
   const jobs = ids.map((id) => ({
     row: rows.find((row) => row.id === id),
-    facts: (chains.get(id) ?? []).map(brief),
+    events: (chains.get(id) ?? []).map(brief),
   }));
   await writeFile(join(directory, 'breaches.json'), JSON.stringify({ report, jobs }, null, 1));
 }

@@ -1,5 +1,5 @@
 import { endsAttempt } from '../../src/contract/messages.ts';
-import type { StoredFact } from './chains.ts';
+import type { StoredEvent } from './chains.ts';
 import type { Kill } from './storm.ts';
 
 export interface Recovery {
@@ -12,18 +12,18 @@ export interface Recovery {
 /** How long each job that a killed worker was running waited for the next one. */
 export function recoveriesOf(
   kills: readonly Kill[],
-  chains: ReadonlyMap<string, readonly StoredFact[]>,
+  chains: ReadonlyMap<string, readonly StoredEvent[]>,
 ): readonly Recovery[] {
   return kills.flatMap(({ workerId, at }) =>
     [...chains].flatMap(([jobId, chain]) => {
       const next = chain.findIndex((stored) => stored.at > at);
       const last = chain.at(next === -1 ? -1 : next - 1);
-      if (next < 1 || last === undefined || endsAttempt(last.fact)) return [];
+      if (next < 1 || last === undefined || endsAttempt(last.event)) return [];
       const run = chain.findLast(
-        ({ fact, sequence }) => fact.type === 'started' && sequence <= last.sequence,
+        ({ event, sequence }) => event.type === 'started' && sequence <= last.sequence,
       );
-      if (run?.fact.type !== 'started' || run.fact.workerId !== workerId) return [];
-      const restart = chain.slice(next).find(({ fact }) => fact.type === 'started');
+      if (run?.event.type !== 'started' || run.event.workerId !== workerId) return [];
+      const restart = chain.slice(next).find(({ event }) => event.type === 'started');
       return restart === undefined ? [] : [{ jobId, killedAt: at, tookMs: restart.at - at }];
     }),
   );

@@ -6,7 +6,7 @@ export interface JobState {
   readonly number: number;
   readonly status: JobStatus;
   readonly attempt: number;
-  readonly lostAttempts: number;
+  readonly lostRuns: number;
   readonly failure: Failure | null;
   readonly deadLetteredAt: Date | null;
   readonly segmentCount: number;
@@ -27,10 +27,10 @@ export class RunDatabase {
     this.#url = url;
   }
 
-  /** Sequences of orders that may be in JetStream now. */
-  async orderSequences(): Promise<readonly number[]> {
+  /** Sequences of tasks that may be in JetStream now. */
+  async taskSequences(): Promise<readonly number[]> {
     const rows = await this.query<{ sequence: string }>(
-      'SELECT order_sequence AS sequence FROM jobs WHERE order_sequence IS NOT NULL AND admitted_at IS NOT NULL ORDER BY id',
+      'SELECT task_sequence AS sequence FROM jobs WHERE task_sequence IS NOT NULL AND admitted_at IS NOT NULL ORDER BY id',
     );
     return rows.map((row) => Number(row.sequence));
   }
@@ -44,7 +44,7 @@ export class RunDatabase {
 
   jobs(): Promise<readonly JobState[]> {
     return this.query<JobState>(
-      `SELECT id, (metadata->>'number')::int AS number, status, attempt, lost_attempts AS "lostAttempts", failure,
+      `SELECT id, (metadata->>'number')::int AS number, status, attempt, lost_runs AS "lostRuns", failure,
           dead_lettered_at AS "deadLetteredAt", segment_count AS "segmentCount" FROM jobs ORDER BY id`,
     );
   }
@@ -70,7 +70,7 @@ export class RunDatabase {
 
   async quarantined(): Promise<readonly string[]> {
     const rows = await this.query<{ subject: string; error: string }>(
-      'SELECT subject, error FROM fact_quarantine',
+      'SELECT subject, error FROM event_quarantine',
     );
     return rows.map((row) => `${row.subject}: ${row.error}`);
   }

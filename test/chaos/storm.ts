@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '../../src/messaging/connection.ts';
-import { findOrder, publishOrder } from '../../src/messaging/tasks.ts';
+import { findTask, publishTask } from '../../src/messaging/tasks.ts';
 import type { Cluster } from './cluster.ts';
 import type { Member } from './member.ts';
 import type { FaultKind, PlannedFault } from './plan.ts';
@@ -15,7 +15,7 @@ export interface Kill {
 export interface StormReport {
   readonly counts: Record<FaultKind, number>;
   readonly kills: readonly Kill[];
-  /** Jobs that got an order twice, which brings a lost one back sooner. */
+  /** Jobs that got a task twice, which brings a lost one back sooner. */
   readonly duplicated: ReadonlySet<string>;
   /** When any worker was hit by anything. */
   readonly workerFaults: readonly number[];
@@ -73,7 +73,7 @@ async function strike(
     case 'postgres':
       return cluster.killService(target, fault.durationMs);
     default:
-      return duplicateOrder(fault.choice, number, context, notes.duplicated);
+      return duplicateTask(fault.choice, number, context, notes.duplicated);
   }
 }
 
@@ -89,20 +89,20 @@ async function thaw(member: Member, afterMs: number): Promise<void> {
   if (member.ready === frozen) member.signal('SIGCONT');
 }
 
-/** The same order once more under another message id, as a publisher that forgot would send it. */
-async function duplicateOrder(
+/** The same task once more under another message id, as a publisher that forgot would send it. */
+async function duplicateTask(
   choice: number,
   number: number,
   { database, nc }: StormContext,
   duplicated: Set<string>,
 ): Promise<boolean> {
   try {
-    const sequences = await database.orderSequences();
+    const sequences = await database.taskSequences();
     const sequence = sequences[Math.floor(choice * sequences.length)];
-    const order = sequence === undefined ? null : await findOrder(nc, sequence);
-    if (order === null) return false;
-    duplicated.add(order.jobId);
-    await publishOrder(nc, { ...order, run: order.run + 1_000_000 + number });
+    const task = sequence === undefined ? null : await findTask(nc, sequence);
+    if (task === null) return false;
+    duplicated.add(task.jobId);
+    await publishTask(nc, { ...task, publication: task.publication + 1_000_000 + number });
     return true;
   } catch {
     return false; // Postgres or NATS is away just now.

@@ -12,7 +12,7 @@ interface Page {
   readonly totalCount: number | null;
 }
 
-const JOBS = `query Jobs($filter: JobFilter, $orderBy: JobOrder, $first: Int, $after: String, $last: Int, $before: String) {
+const TASKS = `query Jobs($filter: JobFilter, $orderBy: JobOrder, $first: Int, $after: String, $last: Int, $before: String) {
   jobs(filter: $filter, orderBy: $orderBy, first: $first, after: $after, last: $last, before: $before) {
     nodes { id tags } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } totalCount } }`;
 const ASCENDING = { field: 'SUBMITTED_AT', direction: 'ASC' };
@@ -37,7 +37,7 @@ async function submitted(count: number, tag: string): Promise<string[]> {
 }
 
 async function page(variables: Record<string, unknown>): Promise<Page> {
-  return (await service.client.request<{ jobs: Page }>(JOBS, variables)).jobs;
+  return (await service.client.request<{ jobs: Page }>(TASKS, variables)).jobs;
 }
 
 const idsOf = (nodes: readonly { readonly id: string }[]): string[] => nodes.map((node) => node.id);
@@ -176,12 +176,12 @@ describe('the list of jobs', () => {
   it('refuses pages that are too large, and cursors of another list', async () => {
     const { pageInfo } = await page({ first: 1 });
 
-    const tooMany = await service.client.post(JOBS, { first: 101 });
-    const foreign = await service.client.post(JOBS, {
+    const tooMany = await service.client.post(TASKS, { first: 101 });
+    const foreign = await service.client.post(TASKS, {
       after: pageInfo.endCursor,
       orderBy: { field: 'FINISHED_AT', direction: 'ASC' },
     });
-    const broken = await service.client.post(JOBS, { after: 'nonsense' });
+    const broken = await service.client.post(TASKS, { after: 'nonsense' });
 
     for (const answer of [tooMany, foreign, broken]) {
       expect(answer.errors[0]?.extensions?.code).toBe('BAD_USER_INPUT');

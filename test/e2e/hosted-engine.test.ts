@@ -89,9 +89,9 @@ describe('Deepgram', () => {
     await eventually(() => engines.isAvailable('deepgram'), 'the breaker is closed');
     expect(await engines.metrics()).toContain('transcription_engine_available{queue="deepgram"} 1');
     expect(await engines.metrics()).toMatch(
-      /^transcription_orders_published_total\{queue="deepgram"\} [1-9]/m,
+      /^transcription_tasks_published_total\{queue="deepgram"\} [1-9]/m,
     );
-    expect(await engines.metrics()).toMatch(/^transcription_facts_projected_total [1-9]/m);
+    expect(await engines.metrics()).toMatch(/^transcription_events_projected_total [1-9]/m);
   });
 
   it('that refuses the key fails the job with the remedy, once', async () => {

@@ -33,7 +33,7 @@ async function serve(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-const order = (url: string, more: { kind?: 'url' | 'upload'; sha256?: string } = {}) => ({
+const task = (url: string, more: { kind?: 'url' | 'upload'; sha256?: string } = {}) => ({
   kind: more.kind ?? 'url',
   url,
   filename: null,
@@ -45,7 +45,7 @@ const order = (url: string, more: { kind?: 'url' | 'upload'; sha256?: string } =
 
 function fetchFrom(url: string, more: { allowed?: string[]; maxBytes?: number; signal?: AbortSignal } = {}) {
   const options = { directory, maxBytes: more.maxBytes ?? 1e6, allowedNetworks: more.allowed ?? LOOPBACK };
-  return fetchAudio(order(url), options, more.signal ?? new AbortController().signal);
+  return fetchAudio(task(url), options, more.signal ?? new AbortController().signal);
 }
 
 async function failureOf(promise: Promise<unknown>) {
@@ -69,7 +69,7 @@ describe('fetchAudio', () => {
       allowedNetworks: LOOPBACK,
       onProgress: (bytes: number, total: number | null) => seen.push([bytes, total]),
     };
-    const fetched = await fetchAudio(order(url), options, new AbortController().signal);
+    const fetched = await fetchAudio(task(url), options, new AbortController().signal);
     const sha256 = createHash('sha256').update(SOUND).digest('hex');
     expect(fetched).toMatchObject({ sizeBytes: SOUND.length, sha256, contentType: 'audio/wav' });
     expect(await readFile(fetched.path)).toEqual(SOUND);
@@ -110,7 +110,7 @@ describe('fetchAudio', () => {
   test('reads an upload of the service itself at a private address', async () => {
     const url = await serve((_request, response) => response.end(SOUND));
     const options = { directory, maxBytes: 1e6, allowedNetworks: [] };
-    const fetched = await fetchAudio(order(url, { kind: 'upload' }), options, new AbortController().signal);
+    const fetched = await fetchAudio(task(url, { kind: 'upload' }), options, new AbortController().signal);
     expect(fetched.sizeBytes).toBe(SOUND.length);
   });
 
@@ -193,7 +193,7 @@ describe('fetchAudio', () => {
   test('refuses a recording whose hash is not the one ordered', async () => {
     const url = await serve((_request, response) => response.end(SOUND));
     const options = { directory, maxBytes: 1e6, allowedNetworks: LOOPBACK };
-    const wrong = order(url, { sha256: 'ab'.repeat(32) });
+    const wrong = task(url, { sha256: 'ab'.repeat(32) });
     const failure = await failureOf(fetchAudio(wrong, options, new AbortController().signal));
     expect(failure).toMatchObject({ code: 'FETCH_CHECKSUM', retryable: true });
   });
@@ -212,7 +212,7 @@ describe('fetchAudio', () => {
           allowedNetworks: LOOPBACK,
           onProgress: () => cancel.abort(reason),
         };
-        outcome = fetchAudio(order(url), options, cancel.signal).catch((error: unknown) => error);
+        outcome = fetchAudio(task(url), options, cancel.signal).catch((error: unknown) => error);
       });
     });
     let outcome: Promise<unknown> = Promise.resolve(null);

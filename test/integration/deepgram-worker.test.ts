@@ -8,12 +8,12 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decode } from '../../src/contract/codec.ts';
-import { type Order, ProgressTick, WorkerAnnouncement } from '../../src/contract/messages.ts';
+import { ProgressMessage, type TaskMessage, WorkerAnnouncement } from '../../src/contract/messages.ts';
 import { announcementSubject, liveProgressSubject } from '../../src/contract/subjects.ts';
 import { ensureLanes } from '../../src/messaging/streams.ts';
 import { WAV_BYTES_PER_MS, WAV_HEADER_BYTES } from '../../worker/audio/wav.ts';
 import { createDeepgramEngine, type DeepgramTuning } from '../../worker/engines/deepgram/deepgram-engine.ts';
-import { anOrder } from '../support/builders.ts';
+import { aTask } from '../support/builders.ts';
 import { type DeepgramStandIn, startDeepgramStandIn } from '../support/deepgram-stand-in.ts';
 import { aWorkerConfig } from '../support/engine-probe.ts';
 import { sample } from '../support/whisper-piece.ts';
@@ -32,7 +32,7 @@ let body = recording;
 let rig: WorkerRig;
 let deepgram: DeepgramStandIn;
 let uploads: Server;
-let audio: Order['audio'];
+let audio: TaskMessage['audio'];
 
 beforeAll(async () => {
   rig = await startWorkerRig();
@@ -44,7 +44,7 @@ beforeAll(async () => {
   });
   await once(uploads.listen(0, '127.0.0.1'), 'listening');
   const url = `http://127.0.0.1:${(uploads.address() as AddressInfo).port}/upload`;
-  audio = { ...anOrder().audio, kind: 'upload', url, sizeBytes: recording.byteLength };
+  audio = { ...aTask().audio, kind: 'upload', url, sizeBytes: recording.byteLength };
 });
 
 afterAll(async () => {
@@ -65,23 +65,24 @@ async function aWorker(env: NodeJS.ProcessEnv = {}, tuning: Partial<DeepgramTuni
   return { engine, stop: () => worker.drain(0).then(() => worker.connection.close()) };
 }
 
-const anUpload = (change: Partial<Order> = {}) => rig.order('', { engine: 'DEEPGRAM', audio, ...change });
+const anUpload = (change: Partial<TaskMessage> = {}) =>
+  rig.task('', { engine: 'DEEPGRAM', audio, ...change });
 
 test('an upload passes through the worker to Deepgram, and its bill can be traced', async () => {
   const worker = await aWorker();
-  const order = await anUpload({ options: { ...anOrder().options, diarize: true } });
+  const task = await anUpload({ options: { ...aTask().options, diarize: true } });
 
-  const facts = await rig.factsUntil(order.jobId, ends);
+  const events = await rig.eventsUntil(task.jobId, ends);
 
-  expect(typesOf(facts)).toEqual(['started', 'audio', 'segments', 'completed']);
-  expect(segmentsOf(facts).map((segment) => segment.speaker)).toEqual(['0', '1', '0']);
-  expect(facts.at(-1)).toMatchObject({
+  expect(typesOf(events)).toEqual(['started', 'audio', 'segments', 'completed']);
+  expect(segmentsOf(events).map((segment) => segment.speaker)).toEqual(['0', '1', '0']);
+  expect(events.at(-1)).toMatchObject({
     model: 'general-nova-3',
     language: 'en',
     languageConfidence: 0.97,
     durationMs: 12_500,
   });
-  expect(facts.at(-1)).toHaveProperty('requestId', expect.stringMatching(/^[0-9a-f-]{36}$/));
+  expect(events.at(-1)).toHaveProperty('requestId', expect.stringMatching(/^[0-9a-f-]{36}$/));
   expect(deepgram.requests.at(-1)?.sha256).toBe(createHash('sha256').update(recording).digest('hex'));
   await worker.stop();
 });
@@ -93,18 +94,24 @@ test('progress is held and called an estimate while Deepgram works', async () =>
     release = resolve;
   });
   deepgram.next({ kind: 'stall', at: 'request', until });
-  const ticks: ProgressTick[] = [];
+  const progress: ProgressMessage[] = [];
   rig.nc.subscribe(liveProgressSubject('*'), {
-    callback: (_, message) => void ticks.push(decode(ProgressTick, message.data)),
+    callback: (_, message) => void progress.push(decode(ProgressMessage, message.data)),
   });
 
-  const order = await anUpload();
-  const own = () => ticks.filter((tick) => tick.jobId === order.jobId && tick.stage === 'TRANSCRIBING');
-  await eventually(() => own().filter((tick) => tick.estimated).length >= 2, 'two estimated ticks');
-  expect(own().every((tick) => tick.processedMs === 0 && tick.realtimeFactor === null)).toBe(true);
+  const task = await anUpload();
+  const own = () =>
+    progress.filter((progress) => progress.jobId === task.jobId && progress.stage === 'TRANSCRIBING');
+  await eventually(
+    () => own().filter((progress) => progress.estimated).length >= 2,
+    'two estimated progress',
+  );
+  expect(own().every((progress) => progress.processedMs === 0 && progress.realtimeFactor === null)).toBe(
+    true,
+  );
   release();
 
-  expect((await rig.factsUntil(order.jobId, ends)).at(-1)?.type).toBe('completed');
+  expect((await rig.eventsUntil(task.jobId, ends)).at(-1)?.type).toBe('completed');
   await worker.stop();
 });
 
@@ -112,22 +119,24 @@ test('the time left is estimated from the speed measured before and the length i
   const worker = await aWorker();
   body = await readFile(sample('hello').wav);
   const seconds = (body.byteLength - WAV_HEADER_BYTES) / WAV_BYTES_PER_MS / 1000;
-  const ticks: ProgressTick[] = [];
+  const progress: ProgressMessage[] = [];
   rig.nc.subscribe(liveProgressSubject('*'), {
-    callback: (_, message) => void ticks.push(decode(ProgressTick, message.data)),
+    callback: (_, message) => void progress.push(decode(ProgressMessage, message.data)),
   });
-  async function estimatesOfAJob(): Promise<readonly ProgressTick[]> {
+  async function estimatesOfAJob(): Promise<readonly ProgressMessage[]> {
     let release: () => void = () => {};
     const until = new Promise<void>((resolve) => {
       release = resolve;
     });
     deepgram.next({ kind: 'stall', at: 'request', until });
-    const order = await anUpload({ audio: { ...audio, sizeBytes: body.byteLength } });
+    const task = await anUpload({ audio: { ...audio, sizeBytes: body.byteLength } });
     const known = () =>
-      ticks.filter((tick) => tick.jobId === order.jobId && tick.estimated && tick.totalMs !== null);
-    await eventually(() => known().length >= 3, 'three estimated ticks with the length');
+      progress.filter(
+        (progress) => progress.jobId === task.jobId && progress.estimated && progress.totalMs !== null,
+      );
+    await eventually(() => known().length >= 3, 'three estimated progress with the length');
     release();
-    await rig.factsUntil(order.jobId, ends);
+    await rig.eventsUntil(task.jobId, ends);
     return known();
   }
 
@@ -142,13 +151,13 @@ test('the time left is estimated from the speed measured before and the length i
 
 test('a recording longer than allowed fails, and what it cost can be traced', async () => {
   const worker = await aWorker();
-  const limits = { ...anOrder().limits, maxAudioMs: 12_000 };
-  const order = await anUpload({ limits });
+  const limits = { ...aTask().limits, maxAudioMs: 12_000 };
+  const task = await anUpload({ limits });
 
-  const facts = await rig.factsUntil(order.jobId, ends);
+  const events = await rig.eventsUntil(task.jobId, ends);
 
-  expect(typesOf(facts)).toEqual(['started', 'failed']);
-  expect(facts.at(-1)).toMatchObject({
+  expect(typesOf(events)).toEqual(['started', 'failed']);
+  expect(events.at(-1)).toMatchObject({
     failure: { kind: 'AUDIO', code: 'AUDIO_TOO_LONG', retryable: false },
     requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
   });
@@ -158,12 +167,12 @@ test('a recording longer than allowed fails, and what it cost can be traced', as
 test('a recording known to be longer than allowed is not sent at all', async () => {
   const worker = await aWorker();
   const askedBefore = deepgram.requests.length;
-  const limits = { ...anOrder().limits, maxAudioMs: 12_000 };
-  const order = await anUpload({ limits, audio: { ...audio, durationMs: 12_500 } });
+  const limits = { ...aTask().limits, maxAudioMs: 12_000 };
+  const task = await anUpload({ limits, audio: { ...audio, durationMs: 12_500 } });
 
-  const facts = await rig.factsUntil(order.jobId, ends);
+  const events = await rig.eventsUntil(task.jobId, ends);
 
-  expect(facts.at(-1)).toMatchObject({ failure: { code: 'AUDIO_TOO_LONG' } });
+  expect(events.at(-1)).toMatchObject({ failure: { code: 'AUDIO_TOO_LONG' } });
   expect(deepgram.requests.length).toBe(askedBefore);
   await worker.stop();
 });
@@ -171,11 +180,11 @@ test('a recording known to be longer than allowed is not sent at all', async () 
 test('a 429 tells the server when to try again', async () => {
   const worker = await aWorker();
   deepgram.next({ kind: 'status', status: 429, headers: { 'retry-after': '7' } });
-  const order = await anUpload();
+  const task = await anUpload();
 
-  const facts = await rig.factsUntil(order.jobId, ends);
+  const events = await rig.eventsUntil(task.jobId, ends);
 
-  expect(facts.at(-1)).toMatchObject({
+  expect(events.at(-1)).toMatchObject({
     type: 'failed',
     failure: { kind: 'RATE_LIMITED', retryable: true, retryAfterMs: 7000 },
   });
@@ -186,15 +195,15 @@ test('jobs wait while the breaker is open, and go on when the probe succeeds', a
   const worker = await aWorker({}, { failureThreshold: 1, openMs: 1000 });
   deepgram.next({ kind: 'status', status: 503 });
   const first = await anUpload();
-  expect((await rig.factsUntil(first.jobId, ends)).at(-1)).toMatchObject({
+  expect((await rig.eventsUntil(first.jobId, ends)).at(-1)).toMatchObject({
     failure: { code: 'DEEPGRAM_UNAVAILABLE' },
   });
   const askedBefore = deepgram.requests.length;
 
   const second = await anUpload();
-  const facts = await rig.factsUntil(second.jobId, ends);
+  const events = await rig.eventsUntil(second.jobId, ends);
 
-  expect(facts.map((fact) => fact.type)).toEqual(['started', 'audio', 'segments', 'completed']);
+  expect(events.map((event) => event.type)).toEqual(['started', 'audio', 'segments', 'completed']);
   expect(deepgram.requests.length).toBe(askedBefore + 1);
   expect(worker.engine.breakerState).toBe('closed');
   await worker.stop();
@@ -206,11 +215,11 @@ test('a wrong key fails one job for good, and the worker announces that it takes
     callback: (_, message) => void seen.push(decode(WorkerAnnouncement, message.data)),
   });
   const worker = await aWorker({ DEEPGRAM_API_KEY: 'wrong' });
-  const order = await anUpload();
+  const task = await anUpload();
 
-  const facts = await rig.factsUntil(order.jobId, ends);
+  const events = await rig.eventsUntil(task.jobId, ends);
 
-  expect(facts.at(-1)).toMatchObject({ failure: { code: 'DEEPGRAM_KEY_INVALID', retryable: false } });
+  expect(events.at(-1)).toMatchObject({ failure: { code: 'DEEPGRAM_KEY_INVALID', retryable: false } });
   await eventually(() => seen.at(-1)?.engineAvailable === false, 'an announcement of the open breaker');
   await worker.stop();
 });

@@ -8,23 +8,23 @@ import {
   STREAMS,
   wakeSubject,
 } from '../../src/contract/subjects.ts';
+import { appendEvent, MalformedEventError, readLastEvent } from '../../src/messaging/chain.ts';
 import { connectToNats, type NatsConnection } from '../../src/messaging/connection.ts';
 import { clearControl, publishCancel, readControl, watchControl } from '../../src/messaging/control.ts';
-import { appendFact, MalformedFactError, readLastFact } from '../../src/messaging/chain.ts';
-import { type ReadFact, readFacts } from '../../src/messaging/event-reader.ts';
-import { hearRun, subscribeLive } from '../../src/messaging/live.ts';
-import {
-  deleteOrder,
-  findOrder,
-  laneState,
-  ordersBelowAckFloor,
-  publishOrder,
-} from '../../src/messaging/tasks.ts';
+import { type ReadEvent, readEvents } from '../../src/messaging/event-reader.ts';
+import { listenForRun, subscribeLive } from '../../src/messaging/live.ts';
 import { publishProgress, readProgress } from '../../src/messaging/progress.ts';
-import { PullTimeoutError, pullOrder } from '../../src/messaging/pull-task.ts';
+import { PullTimeoutError, pullTask } from '../../src/messaging/pull-task.ts';
 import { ensureLanes, ensureStreams, StreamConfigError } from '../../src/messaging/streams.ts';
+import {
+  deleteTask,
+  findTask,
+  laneState,
+  publishTask,
+  tasksBelowAckFloor,
+} from '../../src/messaging/tasks.ts';
 import { createLogger } from '../../src/observability/logger.ts';
-import { anOrder, aStartedFact, factFields } from '../support/builders.ts';
+import { aStartedEvent, aTask, eventFields } from '../support/builders.ts';
 import { startTestNats, type TestNats } from '../support/nats.ts';
 import { eventually } from '../support/worker-rig.ts';
 
@@ -43,7 +43,7 @@ afterAll(async () => {
 });
 
 const newJobId = () => `job_${randomUUID().replaceAll('-', '')}`;
-const tick = { v: 1, attempt: 1, at: 1, stage: 'FETCHING', processedMs: 5, totalMs: null } as const;
+const progress = { v: 2, attempt: 1, at: 1, stage: 'FETCHING', processedMs: 5, totalMs: null } as const;
 const unmeasured = { realtimeFactor: null, estimated: false, etaMs: null };
 
 test('streams are made once, and a second server finds the same epoch', async () => {
@@ -70,91 +70,91 @@ test('a stream that was made otherwise is refused with the fields that differ', 
 test('a lane’s concurrency changes while it exists', async () => {
   await ensureLanes(nc, 'whisper', { concurrency: 3 });
   const manager = await jetstreamManager(nc);
-  const info = await manager.consumers.info(STREAMS.jobs, laneConsumer('whisper', 'NORMAL'));
+  const info = await manager.consumers.info(STREAMS.tasks, laneConsumer('whisper', 'NORMAL'));
   expect(info.config.max_ack_pending).toBe(3);
   await ensureLanes(nc, 'whisper', { concurrency: 10 });
 });
 
-test('an order that is published twice lies in its lane once, and wakes workers', async () => {
+test('a task that is published twice lies in its lane once, and wakes workers', async () => {
   const woken: string[] = [];
   const wake = nc.subscribe(wakeSubject('whisper'), {
     callback: (_, message) => void woken.push(message.subject),
   });
-  const order = anOrder({ jobId: newJobId() });
-  const first = await publishOrder(nc, order);
-  const second = await publishOrder(nc, order);
+  const task = aTask({ jobId: newJobId() });
+  const first = await publishTask(nc, task);
+  const second = await publishTask(nc, task);
   expect(second).toEqual({ sequence: first.sequence, duplicate: true });
-  expect(await findOrder(nc, first.sequence)).toEqual(order);
+  expect(await findTask(nc, first.sequence)).toEqual(task);
   expect(await laneState(nc, 'whisper', 'NORMAL')).toMatchObject({ pending: 1, ackPending: 0 });
   await eventually(() => woken.length > 0, 'workers are woken');
   expect(woken[0]).toBe(wakeSubject('whisper', 'NORMAL'));
   wake.unsubscribe();
 
-  expect(await deleteOrder(nc, first.sequence)).toBe(true);
-  expect(await deleteOrder(nc, first.sequence)).toBe(false);
-  expect(await findOrder(nc, first.sequence)).toBeNull();
-  expect(await pullOrder(nc, 'whisper', 'NORMAL')).toBeNull();
+  expect(await deleteTask(nc, first.sequence)).toBe(true);
+  expect(await deleteTask(nc, first.sequence)).toBe(false);
+  expect(await findTask(nc, first.sequence)).toBeNull();
+  expect(await pullTask(nc, 'whisper', 'NORMAL')).toBeNull();
 });
 
-test('an order that is pulled is kept by heartbeats, given back by nak, and gone after ack', async () => {
-  const order = anOrder({ jobId: newJobId(), priority: 'HIGH' });
-  const { sequence } = await publishOrder(nc, order);
-  const first = await pullOrder(nc, 'whisper', 'HIGH');
-  expect(first).toMatchObject({ order, sequence, deliveredCount: 1 });
+test('a task that is pulled is kept by heartbeats, given back by nak, and gone after ack', async () => {
+  const task = aTask({ jobId: newJobId(), priority: 'HIGH' });
+  const { sequence } = await publishTask(nc, task);
+  const first = await pullTask(nc, 'whisper', 'HIGH');
+  expect(first).toMatchObject({ task, sequence, deliveredCount: 1 });
   expect(await first?.heartbeat()).toBe(true);
   expect(await laneState(nc, 'whisper', 'HIGH')).toMatchObject({ pending: 0, ackPending: 1 });
   await first?.nak();
   // Nobody answers a nak: the server may see the pull first.
-  const pulls: Awaited<ReturnType<typeof pullOrder>>[] = [];
+  const pulls: Awaited<ReturnType<typeof pullTask>>[] = [];
   await eventually(async () => {
-    pulls.push(await pullOrder(nc, 'whisper', 'HIGH'));
+    pulls.push(await pullTask(nc, 'whisper', 'HIGH'));
     return pulls.at(-1) !== null;
   }, 'it comes again');
   const second = pulls.at(-1);
-  expect(second).toMatchObject({ order, deliveredCount: 2 });
+  expect(second).toMatchObject({ task, deliveredCount: 2 });
   expect(await second?.ack()).toBe(true);
-  expect(await findOrder(nc, sequence)).toBeNull();
-  expect(await ordersBelowAckFloor(nc, 'whisper', 'HIGH')).toEqual([]);
+  expect(await findTask(nc, sequence)).toBeNull();
+  expect(await tasksBelowAckFloor(nc, 'whisper', 'HIGH')).toEqual([]);
 });
 
-test('an order that nobody can read is taken off its lane', async () => {
+test('a task that nobody can read is taken off its lane', async () => {
   nc.publish(laneSubject('whisper', 'LOW'), '{"v":99}');
   await eventually(async () => (await laneState(nc, 'whisper', 'LOW')).pending === 1, 'it is in the lane');
-  await expect(pullOrder(nc, 'whisper', 'LOW')).rejects.toThrow(/message field v/);
+  await expect(pullTask(nc, 'whisper', 'LOW')).rejects.toThrow(/message field v/);
   await eventually(async () => (await laneState(nc, 'whisper', 'LOW')).ackPending === 0, 'it is gone');
 });
 
-test('a lane that does not exist yet gives no order and no crash', async () => {
+test('a lane that does not exist yet gives no task and no crash', async () => {
   // Old servers say nothing at all, new ones that nobody is there.
-  const answer = await pullOrder(nc, 'deepgram', 'LOW', 200).catch((error: unknown) => error);
+  const answer = await pullTask(nc, 'deepgram', 'LOW', 200).catch((error: unknown) => error);
   expect(answer === null || answer instanceof PullTimeoutError).toBe(true);
 });
 
-test('a chain takes a fact only after the fact that its writer saw last', async () => {
+test('a chain takes an event only after the event that its writer saw last', async () => {
   const jobId = newJobId();
-  expect(await readLastFact(nc, jobId)).toBeNull();
-  const started = aStartedFact({ jobId, instance: 'a' });
-  const first = await appendFact(nc, started, 0);
+  expect(await readLastEvent(nc, jobId)).toBeNull();
+  const started = aStartedEvent({ jobId, runId: 'a' });
+  const first = await appendEvent(nc, started, 0);
   expect(first).toMatchObject({ accepted: true, duplicate: false });
-  expect(await appendFact(nc, aStartedFact({ jobId, instance: 'b' }), 0)).toEqual({ accepted: false });
-  const last = await readLastFact(nc, jobId);
-  expect(last).toEqual({ fact: started, sequence: first.accepted ? first.sequence : null });
-  const next = { ...factFields({ jobId, instance: 'b', ordinal: 1 }), type: 'canceled' } as const;
-  expect(await appendFact(nc, next, last?.sequence ?? 0)).toMatchObject({ accepted: true });
+  expect(await appendEvent(nc, aStartedEvent({ jobId, runId: 'b' }), 0)).toEqual({ accepted: false });
+  const last = await readLastEvent(nc, jobId);
+  expect(last).toEqual({ event: started, sequence: first.accepted ? first.sequence : null });
+  const next = { ...eventFields({ jobId, runId: 'b', ordinal: 1 }), type: 'canceled' } as const;
+  expect(await appendEvent(nc, next, last?.sequence ?? 0)).toMatchObject({ accepted: true });
 });
 
-test('a fact whose answer was lost is told its first place when it is sent again', async () => {
+test('an event whose answer was lost is told its first place when it is sent again', async () => {
   const jobId = newJobId();
-  const fact = aStartedFact({ jobId });
-  const first = await appendFact(nc, fact, 0);
-  const second = await appendFact(nc, fact, 0);
+  const event = aStartedEvent({ jobId });
+  const first = await appendEvent(nc, event, 0);
+  const second = await appendEvent(nc, event, 0);
   expect(second).toEqual({ ...first, duplicate: true });
 });
 
 test('of many writers that race for one place exactly one wins', async () => {
   const jobId = newJobId();
-  const writers = Array.from({ length: 20 }, (_, index) => aStartedFact({ jobId, instance: `w${index}` }));
-  const results = await Promise.all(writers.map((fact) => appendFact(nc, fact, 0)));
+  const writers = Array.from({ length: 20 }, (_, index) => aStartedEvent({ jobId, runId: `w${index}` }));
+  const results = await Promise.all(writers.map((event) => appendEvent(nc, event, 0)));
   expect(results.filter(({ accepted }) => accepted)).toHaveLength(1);
 });
 
@@ -162,16 +162,16 @@ test('a chain that ends in something unknown says where', async () => {
   const jobId = newJobId();
   nc.publish(eventSubject(jobId), '{"v":99}');
   await nc.flush();
-  const error = await readLastFact(nc, jobId).catch((caught: unknown) => caught);
-  expect(error).toBeInstanceOf(MalformedFactError);
-  expect(error instanceof MalformedFactError && error.sequence > 0).toBe(true);
+  const error = await readLastEvent(nc, jobId).catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(MalformedEventError);
+  expect(error instanceof MalformedEventError && error.sequence > 0).toBe(true);
 });
 
 test('a cancel is told to who listens, kept for who comes later, and can be forgotten', async () => {
   const jobId = newJobId();
   const heard: string[] = [];
   const watching = watchControl(nc, jobId, (message) => heard.push(message.action));
-  const message = { v: 1, jobId, action: 'cancel', at: 5, reason: 'wrong file' } as const;
+  const message = { v: 2, jobId, action: 'cancel', at: 5, reason: 'wrong file' } as const;
   await publishCancel(nc, message);
   await eventually(() => heard.length === 1, 'the cancel is heard');
   expect(await readControl(nc, jobId)).toEqual(message);
@@ -180,20 +180,20 @@ test('a cancel is told to who listens, kept for who comes later, and can be forg
   watching.stop();
 });
 
-test('live readers get facts and ticks, and malformed messages apart', async () => {
+test('live readers get events and progress, and malformed messages apart', async () => {
   const jobId = newJobId();
   const seen: unknown[] = [];
   const malformed: string[] = [];
   const live = subscribeLive(nc, {
-    onFact: (fact) => fact.jobId === jobId && seen.push(fact.type),
+    onEvent: (event) => event.jobId === jobId && seen.push(event.type),
     onProgress: (progress) => progress.jobId === jobId && seen.push(progress.processedMs),
     onAnnouncement: () => undefined,
     onMalformed: (subject) => malformed.push(subject),
   });
-  const first = await appendFact(nc, aStartedFact({ jobId }), 0);
+  const first = await appendEvent(nc, aStartedEvent({ jobId }), 0);
   const sequence = first.accepted ? first.sequence : 0;
-  await appendFact(nc, { ...factFields({ jobId }), type: 'canceled' }, sequence);
-  publishProgress(nc, { ...tick, ...unmeasured, jobId, instance: 'i' });
+  await appendEvent(nc, { ...eventFields({ jobId }), type: 'canceled' }, sequence);
+  publishProgress(nc, { ...progress, ...unmeasured, jobId, runId: 'i' });
   nc.publish(eventSubject('broken'), 'x');
   await eventually(() => seen.length === 3 && malformed.length === 1, 'all is heard');
   expect(seen).toEqual(['started', 'canceled', 5]);
@@ -201,35 +201,35 @@ test('live readers get facts and ticks, and malformed messages apart', async () 
   live.stop();
 });
 
-test('a run is heard by its ticks, and not by those of a former run', async () => {
+test('a run is heard by its progress, and not by those of a former run', async () => {
   const jobId = newJobId();
-  const silent = hearRun(nc, { jobId, instance: 'new' }, 300);
-  publishProgress(nc, { ...tick, ...unmeasured, jobId, instance: 'old' });
+  const silent = listenForRun(nc, { jobId, runId: 'new' }, 300);
+  publishProgress(nc, { ...progress, ...unmeasured, jobId, runId: 'old' });
   expect(await silent).toBe(false);
-  const heard = hearRun(nc, { jobId, instance: 'new' }, 5_000);
-  publishProgress(nc, { ...tick, ...unmeasured, jobId, instance: 'new' });
+  const heard = listenForRun(nc, { jobId, runId: 'new' }, 5_000);
+  publishProgress(nc, { ...progress, ...unmeasured, jobId, runId: 'new' });
   expect(await heard).toBe(true);
 });
 
-test('the reader of all facts outlives a killed nats-server and leaves no consumer behind', async () => {
+test('the reader of all events outlives a killed nats-server and leaves no consumer behind', async () => {
   const jobId = newJobId();
   const stop = new AbortController();
-  const read: ReadFact[] = [];
+  const read: ReadEvent[] = [];
   const reading = (async () => {
-    for await (const fact of readFacts(nc, { fromSequence: 1, signal: stop.signal })) {
-      if (fact.jobId === jobId || fact.jobId === 'broken') read.push(fact);
+    for await (const event of readEvents(nc, { fromSequence: 1, signal: stop.signal })) {
+      if (event.jobId === jobId || event.jobId === 'broken') read.push(event);
     }
   })();
-  const first = await appendFact(nc, aStartedFact({ jobId }), 0);
-  await eventually(() => read.length >= 2, 'the facts of before are read');
-  expect(read[0]).toMatchObject({ jobId: 'broken', fact: null, messageId: '' });
+  const first = await appendEvent(nc, aStartedEvent({ jobId }), 0);
+  await eventually(() => read.length >= 2, 'the events of before are read');
+  expect(read[0]).toMatchObject({ jobId: 'broken', event: null, messageId: '' });
   expect(read[0]?.malformed?.message).toMatch(/JSON/);
 
   await nats.kill();
   await nats.restart();
-  await appendFact(nc, { ...factFields({ jobId }), type: 'canceled' }, first.accepted ? first.sequence : 0);
-  await eventually(() => read.length === 3, 'the fact of after is read', 30_000);
-  expect(read.map((fact) => fact.fact?.type ?? null)).toEqual([null, 'started', 'canceled']);
+  await appendEvent(nc, { ...eventFields({ jobId }), type: 'canceled' }, first.accepted ? first.sequence : 0);
+  await eventually(() => read.length === 3, 'the event of after is read', 30_000);
+  expect(read.map((event) => event.event?.type ?? null)).toEqual([null, 'started', 'canceled']);
   stop.abort();
   await reading;
   const manager = await jetstreamManager(nc);

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { expect, it, onTestFinished } from 'vitest';
-import { NatsSession } from '../../src/messaging/session.ts';
 import type { NatsConnection } from '../../src/messaging/connection.ts';
+import { NatsSession } from '../../src/messaging/session.ts';
 import { eventually } from '../support/edge.ts';
 import { startTestNats } from '../support/nats.ts';
 

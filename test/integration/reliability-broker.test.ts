@@ -2,7 +2,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { STREAMS } from '../../src/contract/subjects.ts';
-import { deleteOrder, laneState } from '../../src/messaging/tasks.ts';
+import { deleteTask, laneState } from '../../src/messaging/tasks.ts';
 import { endWorker, type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
 import { eventually, typesOf } from '../support/worker-rig.ts';
 
@@ -47,7 +47,7 @@ test('a cancel while NATS is down is kept, and told when it is back', async () =
   const running = await rig.submit('canceled/400/1000/50');
   await rig.reaches(running, 3);
   const ordered = await rig.submit('ordered/400/1000/50');
-  await orderOf(ordered);
+  await taskOf(ordered);
   await rig.nats.kill();
   for (const id of [running, ordered]) {
     expect((await rig.jobs.cancel(id)).outcome).toBe('REQUESTED');
@@ -56,7 +56,7 @@ test('a cancel while NATS is down is kept, and told when it is back', async () =
   await rig.nats.restart();
 
   for (const id of [running, ordered]) expect((await rig.jobs.finished(id)).status).toBe('CANCELED');
-  expect((await rig.factsOf(ordered)).filter((fact) => fact.type === 'started')).toEqual([]);
+  expect((await rig.fieldsOf(ordered)).filter((event) => event.type === 'started')).toEqual([]);
   await endWorker(worker);
 });
 
@@ -80,76 +80,76 @@ test('when NATS loses its disk, unfinished jobs run again and finished ones stay
   expect(Number(offset?.sequence)).toBe(state.last_seq);
 });
 
-async function orderOf(id: string, after = 0): Promise<number> {
+async function taskOf(id: string, after = 0): Promise<number> {
   let sequence = 0;
   await eventually(async () => {
-    const [row] = await rig.query('SELECT order_sequence FROM jobs WHERE id = $1', [id]);
-    sequence = Number(row?.order_sequence ?? 0);
+    const [row] = await rig.query('SELECT task_sequence FROM jobs WHERE id = $1', [id]);
+    sequence = Number(row?.task_sequence ?? 0);
     return sequence > after;
-  }, 'it has its order');
+  }, 'it has its task');
   return sequence;
 }
 
-test('an order that vanished from its lane is published again', async () => {
+test('a task that vanished from its lane is published again', async () => {
   const script = 'vanished/4/1000/20';
   const id = await rig.submit(script);
-  const first = await orderOf(id);
-  await deleteOrder(rig.nc, first);
-  await orderOf(id, first);
+  const first = await taskOf(id);
+  await deleteTask(rig.nc, first);
+  await taskOf(id, first);
   await rig.spawnWorker();
 
   expect(await rig.completedTexts(id)).toEqual(textsOf(script));
 });
 
-test('a job whose order was acknowledged by mistake survives the loss of its worker', async () => {
+test('a job whose task was acknowledged by mistake survives the loss of its worker', async () => {
   const script = 'stray/30/1000/60';
   const worker = await rig.spawnWorker();
   const id = await rig.submit(script);
   await rig.reaches(id, 4);
-  await deleteOrder(rig.nc, await orderOf(id));
+  await deleteTask(rig.nc, await taskOf(id));
   await endWorker(worker);
   await rig.spawnWorker();
 
   expect(await rig.completedTexts(id)).toEqual(textsOf(script));
 });
 
-test('an order whose publication was not noted is published again, and its job runs once', async () => {
+test('a task whose publication was not noted is published again, and its job runs once', async () => {
   const script = 'unnoted/4/1000/20';
   const id = await rig.submit(script);
-  await orderOf(id);
+  await taskOf(id);
   await rig.query(
-    `UPDATE jobs SET order_sequence = NULL, admitted_at = now() - interval '1 minute' WHERE id = $1`,
+    `UPDATE jobs SET task_sequence = NULL, admitted_at = now() - interval '1 minute' WHERE id = $1`,
     [id],
   );
-  await orderOf(id);
+  await taskOf(id);
   await rig.spawnWorker();
 
   expect(await rig.completedTexts(id)).toEqual(textsOf(script));
   await eventually(async () => {
     const { pending, ackPending } = await laneState(rig.nc, 'whisper', 'NORMAL');
     return pending + ackPending === 0;
-  }, 'no order is left');
-  expect((await rig.factsOf(id)).filter((fact) => fact.type === 'started')).toHaveLength(1);
+  }, 'no task is left');
+  expect((await rig.fieldsOf(id)).filter((event) => event.type === 'started')).toHaveLength(1);
 });
 
-test('a job that ended while its facts wait for the database is not run again', async () => {
+test('a job that ended while its events wait for the database is not run again', async () => {
   const id = await rig.submit('lagging/10/1000/60');
   await rig.spawnWorker();
   await rig.reaches(id, 2);
   const session = new pg.Client({ connectionString: rig.databaseUrl });
   await session.connect();
-  // What moves the offset waits for this, and so do all facts.
+  // What moves the offset waits for this, and so do all events.
   await session.query('BEGIN; SELECT 1 FROM projector_offset FOR UPDATE');
-  await eventually(async () => (await rig.factsOf(id)).at(-1)?.type === 'completed', 'the run ends');
+  await eventually(async () => (await rig.fieldsOf(id)).at(-1)?.type === 'completed', 'the run ends');
   await eventually(async () => {
     const [row] = await rig.query('SELECT run, status FROM jobs WHERE id = $1', [id]);
-    return row?.status === 'PROCESSING' && row.run > 1;
-  }, 'the janitor misses its order');
+    return row?.status === 'PROCESSING' && row.publication > 1;
+  }, 'the janitor misses its task');
   await session.query('COMMIT');
   await session.end();
 
   expect((await rig.jobs.finished(id)).status).toBe('COMPLETED');
-  expect(typesOf(await rig.factsOf(id))).toEqual(['started', 'audio', 'segments', 'completed']);
+  expect(typesOf(await rig.fieldsOf(id))).toEqual(['started', 'audio', 'segments', 'completed']);
 });
 
 test('a full disk stops jobs without losing any, and they go on when there is room again', async () => {
@@ -164,9 +164,9 @@ test('a full disk stops jobs without losing any, and they go on when there is ro
   const stored = (await manager.streams.info(STREAMS.events)).state.last_seq;
   // The worker has given up its run by then, as it could store nothing for so long.
   await eventually(async () => {
-    const { ack_floor, num_redelivered } = await manager.consumers.info(STREAMS.jobs, 'lane_whisper_normal');
+    const { ack_floor, num_redelivered } = await manager.consumers.info(STREAMS.tasks, 'lane_whisper_normal');
     return num_redelivered > 0 && ack_floor.stream_seq === 0;
-  }, 'the order is delivered again');
+  }, 'the task is delivered again');
   expect((await manager.streams.info(STREAMS.events)).state.last_seq).toBe(stored);
   expect(await rig.jobs.find(other)).toMatchObject({ status: 'QUEUED' });
   await manager.streams.update(STREAMS.events, { max_bytes: config.max_bytes });

@@ -36,7 +36,7 @@ const SUBMIT = `mutation ($input: SubmitJobInput!) {
   submitJob(input: $input) { ... on SubmitJobPayload { job { id } } } }`;
 const JOB = 'query ($id: ID!) { job(id: $id) { status } }';
 
-test('while Postgres is down, calls fail fast and may be repeated; a run goes on, and its facts are caught up with', async () => {
+test('while Postgres is down, calls fail fast and may be repeated; a run goes on, and its events are caught up with', async () => {
   const script = 'unheard/30/1000/80';
   const id = await rig.submit(script);
   await rig.reaches(id, 4);
@@ -50,7 +50,7 @@ test('while Postgres is down, calls fail fast and may be repeated; a run goes on
     expect(answer.status).toBe(503);
     expect(answer.errors[0]?.extensions).toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryable: true });
   }
-  await eventually(async () => (await rig.factsOf(id)).at(-1)?.type === 'completed', 'the run ends');
+  await eventually(async () => (await rig.fieldsOf(id)).at(-1)?.type === 'completed', 'the run ends');
   await restartPostgres();
 
   await eventually(async () => (await rig.client.post(JOB, { id })).errors.length === 0, 'it answers again');
@@ -77,7 +77,7 @@ test('a database restored from a backup learns from NATS what has happened since
 
   expect(job.status).toBe('COMPLETED');
   expect(job.transcript?.segments.nodes.map(({ text }) => text)).toEqual(textsOf(script));
-  expect((await rig.factsOf(id)).filter((fact) => fact.type === 'started')).toHaveLength(1);
+  expect((await rig.fieldsOf(id)).filter((event) => event.type === 'started')).toHaveLength(1);
   await after.stop();
 });
 

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { publishOrder } from '../../src/messaging/tasks.ts';
-import { anOrder } from '../support/builders.ts';
+import { publishTask } from '../../src/messaging/tasks.ts';
+import { aTask } from '../support/builders.ts';
 import { endWorker, type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
 import { eventually, segmentsOf, typesOf } from '../support/worker-rig.ts';
 
-/** What happens to jobs when their workers die, freeze, leave or are handed the same order twice. */
+/** What happens to jobs when their workers die, freeze, leave or are handed the same task twice. */
 let rig: FaultRig;
 beforeAll(async () => {
   rig = await startFaultRig();
@@ -25,8 +25,8 @@ test('a job whose worker is killed goes on at its checkpoint, and says that it l
 
   expect(await rig.completedTexts(id)).toEqual(textsOf(script));
   expect(await outcomesOf(id)).toEqual(['LOST', 'COMPLETED']);
-  const facts = await rig.factsOf(id);
-  const restart = facts.findLast((fact) => fact.type === 'started');
+  const events = await rig.fieldsOf(id);
+  const restart = events.findLast((event) => event.type === 'started');
   expect(restart?.checkpointMs).toBeGreaterThan(0);
   await endWorker(heir);
 });
@@ -39,16 +39,16 @@ test('a worker that freezes and wakes up after another took its job changes noth
   zombie.kill('SIGSTOP');
   const heir = await rig.spawnWorker();
   await eventually(
-    async () => (await rig.factsOf(id)).some((fact) => fact.attempt === 2 && fact.type === 'segments'),
+    async () => (await rig.fieldsOf(id)).some((event) => event.attempt === 2 && event.type === 'segments'),
     'another worker has the job',
   );
   zombie.kill('SIGCONT');
 
   expect(await rig.completedTexts(id)).toEqual(textsOf(script));
-  const facts = await rig.factsOf(id);
-  expect(facts.filter((fact) => fact.type === 'completed')).toHaveLength(1);
-  const instances = facts.map((fact) => fact.instance).filter((own, at, all) => own !== all[at - 1]);
-  expect(instances).toHaveLength(2);
+  const events = await rig.fieldsOf(id);
+  expect(events.filter((event) => event.type === 'completed')).toHaveLength(1);
+  const runIds = events.map((event) => event.runId).filter((own, at, all) => own !== all[at - 1]);
+  expect(runIds).toHaveLength(2);
   await endWorker(zombie);
   await endWorker(heir);
 });
@@ -84,20 +84,20 @@ test('a worker that is told to stop gives its job back, and the attempt does not
   expect(await once(leaving, 'exit')).toEqual([0, null]);
   expect(await rig.completedTexts(id)).toEqual(textsOf(script));
   expect(await outcomesOf(id)).toEqual(['RELEASED', 'COMPLETED']);
-  const [row] = await rig.query('SELECT failures, lost_attempts FROM jobs WHERE id = $1', [id]);
-  expect(row).toEqual({ failures: 0, lost_attempts: 0 });
+  const [row] = await rig.query('SELECT failures, lost_runs FROM jobs WHERE id = $1', [id]);
+  expect(row).toEqual({ failures: 0, lost_runs: 0 });
   await endWorker(heir);
 });
 
-test('an order that comes again, while its job runs and after it ended, runs nothing twice', async () => {
+test('a task that comes again, while its job runs and after it ended, runs nothing twice', async () => {
   const script = 'twice/20/1000/60';
   const workers = [await rig.spawnWorker(), await rig.spawnWorker()];
   const id = await rig.submit(script);
   await rig.reaches(id, 3);
-  const again = (run: number) =>
-    publishOrder(
+  const again = (publication: number) =>
+    publishTask(
       rig.nc,
-      anOrder({ jobId: id, run, audio: { ...anOrder().audio, url: `https://script.test/${script}` } }),
+      aTask({ jobId: id, publication, audio: { ...aTask().audio, url: `https://script.test/${script}` } }),
     );
   await again(100);
   expect(await rig.completedTexts(id)).toEqual(textsOf(script));
@@ -107,19 +107,19 @@ test('an order that comes again, while its job runs and after it ended, runs not
   await rig.jobs.finished(next);
 
   expect(await rig.jobs.find(id)).toEqual(before);
-  expect(typesOf(await rig.factsOf(id))).toEqual(['started', 'audio', 'segments', 'completed']);
+  expect(typesOf(await rig.fieldsOf(id))).toEqual(['started', 'audio', 'segments', 'completed']);
   for (const worker of workers) await endWorker(worker);
 });
 
-test('a fact that nobody can read is put aside with its reason, and holds nobody up', async () => {
+test('an event that nobody can read is put aside with its reason, and holds nobody up', async () => {
   const worker = await rig.spawnWorker();
   const id = await rig.submit('poisoned/6/1000/20');
   await rig.jobs.finished(id);
-  rig.nc.publish(`transcribe.events.${id}`, 'not a fact');
+  rig.nc.publish(`transcribe.events.${id}`, 'not an event');
   const next = await rig.submit('unharmed/6/1000/20');
 
   expect(await rig.completedTexts(next)).toHaveLength(6);
-  const rows = await rig.query('SELECT subject, error FROM fact_quarantine');
+  const rows = await rig.query('SELECT subject, error FROM event_quarantine');
   expect(rows).toEqual([{ subject: `transcribe.events.${id}`, error: expect.stringContaining('not JSON') }]);
   await endWorker(worker);
 });
@@ -132,15 +132,15 @@ test('of a cancel and a completion one wins, and the job, its chain and the answ
   const canceled = new Map<string, string | undefined>();
   await Promise.all(
     ids.map(async (id) => {
-      await eventually(async () => (await rig.factsOf(id)).length > 1, 'it runs');
+      await eventually(async () => (await rig.fieldsOf(id)).length > 1, 'it runs');
       canceled.set(id, (await rig.jobs.cancel(id)).outcome);
     }),
   );
   for (const id of ids) {
     const { status } = await rig.jobs.finished(id);
-    const facts = await rig.factsOf(id);
-    expect(status).toBe(facts.at(-1)?.type.toUpperCase());
-    expect(segmentsOf(facts).length).toBeLessThanOrEqual(2);
+    const events = await rig.fieldsOf(id);
+    expect(status).toBe(events.at(-1)?.type.toUpperCase());
+    expect(segmentsOf(events).length).toBeLessThanOrEqual(2);
     if (canceled.get(id) === 'ALREADY_FINAL') expect(status).toBe('COMPLETED');
   }
   await endWorker(worker);

@@ -18,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true }));
 
 test('a second build waits for the first and says so', async () => {
-  const order: string[] = [];
+  const task: string[] = [];
   let waiting: () => void = () => {};
   const waits = new Promise<void>((resolve) => {
     waiting = resolve;
@@ -31,17 +31,17 @@ test('a second build waits for the first and says so', async () => {
     async () => {
       started();
       await waits;
-      order.push('first');
+      task.push('first');
     },
   );
   await new Promise<void>((resolve) => {
     started = resolve;
   });
   await withBuildLock(lock, waiting, never, async () => {
-    order.push('second');
+    task.push('second');
   });
   await first;
-  expect(order).toEqual(['first', 'second']);
+  expect(task).toEqual(['first', 'second']);
   await expect(access(lock)).rejects.toThrow();
 });
 

@@ -18,15 +18,15 @@ afterEach(() => rig.stop());
 
 test('a run outlives a kill and restart of nats-server, and its transcript is whole', async () => {
   const worker = await rig.worker();
-  const order = await rig.order('restart/25/1000/100');
-  await rig.factsUntil(order.jobId, (fact) => fact.segmentCount >= 3);
+  const task = await rig.task('restart/25/1000/100');
+  await rig.eventsUntil(task.jobId, (event) => event.segmentCount >= 3);
   await rig.nats.kill();
   await rig.nats.restart();
-  const facts = await rig.factsUntil(order.jobId, ends, 30_000);
+  const events = await rig.eventsUntil(task.jobId, ends, 30_000);
 
-  expect(typesOf(facts)).toEqual(['started', 'audio', 'segments', 'completed']);
-  expect(segmentsOf(facts).map(({ text }) => text)).toEqual(
-    scriptOf(order.audio.url)?.segments.map(({ text }) => text),
+  expect(typesOf(events)).toEqual(['started', 'audio', 'segments', 'completed']);
+  expect(segmentsOf(events).map(({ text }) => text)).toEqual(
+    scriptOf(task.audio.url)?.segments.map(({ text }) => text),
   );
   await rig.laneEmpty();
   await worker.drain(0);
@@ -34,13 +34,13 @@ test('a run outlives a kill and restart of nats-server, and its transcript is wh
 
 test('a cancel that a disconnected worker did not hear reaches it all the same', async () => {
   const worker = await rig.worker();
-  const order = await rig.order('unheard/1000/1000/50');
-  await rig.factsUntil(order.jobId, (fact) => fact.type === 'segments');
-  const { jobId } = order;
+  const task = await rig.task('unheard/1000/1000/50');
+  await rig.eventsUntil(task.jobId, (event) => event.type === 'segments');
+  const { jobId } = task;
   const away = worker.connection.reconnect();
-  await publishCancel(rig.nc, { v: 1, jobId, action: 'cancel', at: Date.now(), reason: null });
-  const facts = await rig.factsUntil(jobId, ends);
-  expect(facts.at(-1)?.type).toBe('canceled');
+  await publishCancel(rig.nc, { v: 2, jobId, action: 'cancel', at: Date.now(), reason: null });
+  const events = await rig.eventsUntil(jobId, ends);
+  expect(events.at(-1)?.type).toBe('canceled');
   await away;
   await worker.drain(0);
 });
@@ -63,18 +63,18 @@ test('a worker without NATS for too long gives its run up without a word, and th
       },
     },
   });
-  const order = await rig.order('outage/40/1000/100');
-  await rig.factsUntil(order.jobId, (fact) => fact.segmentCount >= 3);
+  const task = await rig.task('outage/40/1000/100');
+  await rig.eventsUntil(task.jobId, (event) => event.segmentCount >= 3);
   await rig.nats.kill();
   await eventually(() => aborted.length > 0, 'the run is given up');
   expect(aborted[0]).toMatchObject({ name: 'FencedError' });
   await rig.nats.restart();
-  const facts = await rig.factsUntil(order.jobId, ends, 30_000);
+  const events = await rig.eventsUntil(task.jobId, ends, 30_000);
 
-  const starts = facts.filter((fact) => fact.type === 'started');
-  expect(starts.map((fact) => fact.attempt)).toEqual([1, 2]);
-  expect(segmentsOf(facts).map(({ text }) => text)).toEqual(
-    scriptOf(order.audio.url)?.segments.map(({ text }) => text),
+  const starts = events.filter((event) => event.type === 'started');
+  expect(starts.map((event) => event.attempt)).toEqual([1, 2]);
+  expect(segmentsOf(events).map(({ text }) => text)).toEqual(
+    scriptOf(task.audio.url)?.segments.map(({ text }) => text),
   );
   await rig.laneEmpty();
   await worker.drain(0);

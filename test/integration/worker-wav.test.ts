@@ -62,19 +62,19 @@ function anEngine(pieces: WavPiece[]): WavEngine {
 test('pieces become one transcript, silence moves the checkpoint, and the first language is kept', async () => {
   const pieces: WavPiece[] = [];
   const worker = await rig.worker({ engine: anEngine(pieces), audio });
-  const order = await rig.order('wav');
-  const facts = await rig.factsUntil(order.jobId, ends);
+  const task = await rig.task('wav');
+  const events = await rig.eventsUntil(task.jobId, ends);
 
-  expect(segmentsOf(facts).map(({ index, startMs, text }) => [index, startMs, text])).toEqual([
+  expect(segmentsOf(events).map(({ index, startMs, text }) => [index, startMs, text])).toEqual([
     [0, 500, 'piece 1'],
     [1, 8_500, 'piece 3'],
   ]);
   expect(pieces.map(({ language }) => language)).toEqual([null, 'de', 'de']);
-  expect(facts.find((fact) => fact.type === 'audio')).toMatchObject({
+  expect(events.find((event) => event.type === 'audio')).toMatchObject({
     durationMs: DURATION_MS,
     codec: 'mp3',
   });
-  expect(facts.at(-1)).toMatchObject({
+  expect(events.at(-1)).toMatchObject({
     type: 'completed',
     checkpointMs: DURATION_MS,
     segmentCount: 2,
@@ -93,10 +93,10 @@ test('a run that resumes within a piece cuts from its checkpoint on', async () =
   const pieces: WavPiece[] = [];
   const worker = await rig.worker({ engine: anEngine(pieces), audio });
   const resume = aCheckpoint({ segmentCount: 3, checkpointMs: 7_000, language: 'fr' });
-  const order = await rig.order('wav', { attempt: 2, resume });
-  const facts = await rig.factsUntil(order.jobId, ends);
+  const task = await rig.task('wav', { attempt: 2, resume });
+  const events = await rig.eventsUntil(task.jobId, ends);
   expect(pieces.map(({ durationMs, language }) => [durationMs, language])).toEqual([[3_000, 'fr']]);
-  expect(segmentsOf(facts)).toMatchObject([{ index: 3, startMs: 7_500, endMs: 8_500 }]);
-  expect(facts.at(-1)).toMatchObject({ type: 'completed', segmentCount: 4, language: 'fr' });
+  expect(segmentsOf(events)).toMatchObject([{ index: 3, startMs: 7_500, endMs: 8_500 }]);
+  expect(events.at(-1)).toMatchObject({ type: 'completed', segmentCount: 4, language: 'fr' });
   await worker.drain(0);
 });

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PROTOCOL_VERSION, type WorkerAnnouncement } from '../../src/contract/messages.ts';
+import { appendEvent } from '../../src/messaging/chain.ts';
 import { publishCancel } from '../../src/messaging/control.ts';
-import { appendFact } from '../../src/messaging/chain.ts';
 import { subscribeLive } from '../../src/messaging/live.ts';
-import { publishOrder } from '../../src/messaging/tasks.ts';
-import { aCheckpoint, aStartedFact } from '../support/builders.ts';
+import { publishTask } from '../../src/messaging/tasks.ts';
+import { aCheckpoint, aStartedEvent } from '../support/builders.ts';
 import { scriptOf } from '../support/scripted-engine.mjs';
 import {
   ends,
@@ -24,19 +24,19 @@ afterAll(() => rig.stop());
 const cancel = (jobId: string) =>
   publishCancel(rig.nc, { v: PROTOCOL_VERSION, jobId, action: 'cancel', at: Date.now(), reason: null });
 
-test('an order becomes a chain of facts from started to completed, with every segment of the recording', async () => {
+test('a task becomes a chain of events from started to completed, with every segment of the recording', async () => {
   const worker = await rig.worker();
-  const order = await rig.order('plain/6/1000/20');
-  const facts = await rig.factsUntil(order.jobId, ends);
+  const task = await rig.task('plain/6/1000/20');
+  const events = await rig.eventsUntil(task.jobId, ends);
   await worker.drain(1_000);
 
-  expect(typesOf(facts)).toEqual(['started', 'audio', 'segments', 'completed']);
-  expect(facts.map((fact) => fact.ordinal)).toEqual(facts.map((_, index) => index + 1));
-  expect(new Set(facts.map((fact) => fact.instance)).size).toBe(1);
-  const script = scriptOf(order.audio.url);
-  expect(segmentsOf(facts).map((segment) => segment.text)).toEqual(script?.segments.map(({ text }) => text));
-  expect(segmentsOf(facts).map((segment) => segment.index)).toEqual([0, 1, 2, 3, 4, 5]);
-  expect(facts.at(-1)).toMatchObject({
+  expect(typesOf(events)).toEqual(['started', 'audio', 'segments', 'completed']);
+  expect(events.map((event) => event.ordinal)).toEqual(events.map((_, index) => index + 1));
+  expect(new Set(events.map((event) => event.runId)).size).toBe(1);
+  const script = scriptOf(task.audio.url);
+  expect(segmentsOf(events).map((segment) => segment.text)).toEqual(script?.segments.map(({ text }) => text));
+  expect(segmentsOf(events).map((segment) => segment.index)).toEqual([0, 1, 2, 3, 4, 5]);
+  expect(events.at(-1)).toMatchObject({
     segmentCount: 6,
     checkpointMs: 6000,
     language: 'en',
@@ -45,75 +45,75 @@ test('an order becomes a chain of facts from started to completed, with every se
   await rig.laneEmpty();
 });
 
-test('a second order of a finished job is acknowledged without a second run', async () => {
+test('a second task of a finished job is acknowledged without a second run', async () => {
   const worker = await rig.worker();
-  const order = await rig.order('twice/2/1000/10');
-  const before = await rig.factsUntil(order.jobId, ends);
-  await publishOrder(rig.nc, { ...order, run: 2 });
+  const task = await rig.task('twice/2/1000/10');
+  const before = await rig.eventsUntil(task.jobId, ends);
+  await publishTask(rig.nc, { ...task, publication: 2 });
   await rig.laneEmpty();
-  expect(await rig.factsOf(order.jobId)).toEqual(before);
+  expect(await rig.fieldsOf(task.jobId)).toEqual(before);
   await worker.drain(0);
 });
 
-test('a second order of a running job does not steal it', async () => {
+test('a second task of a running job does not steal it', async () => {
   const workers = [await rig.worker(), await rig.worker()];
-  const order = await rig.order('stolen/10/1000/200');
-  await rig.factsUntil(order.jobId, (fact) => fact.type === 'segments');
-  await publishOrder(rig.nc, { ...order, run: 2 });
-  const facts = await rig.factsUntil(order.jobId, ends);
-  expect(typesOf(facts)).toEqual(['started', 'audio', 'segments', 'completed']);
+  const task = await rig.task('stolen/10/1000/200');
+  await rig.eventsUntil(task.jobId, (event) => event.type === 'segments');
+  await publishTask(rig.nc, { ...task, publication: 2 });
+  const events = await rig.eventsUntil(task.jobId, ends);
+  expect(typesOf(events)).toEqual(['started', 'audio', 'segments', 'completed']);
   await rig.laneEmpty();
   await Promise.all(workers.map((worker) => worker.drain(0)));
 });
 
-test('two workers with two orders of one job race for its start, and one wins', async () => {
+test('two workers with two tasks of one job race for its start, and one wins', async () => {
   const workers = [await rig.worker({ slots: 4 }), await rig.worker({ slots: 4 })];
-  const orders = await Promise.all(
+  const tasks = await Promise.all(
     Array.from({ length: 6 }, async (_, index) => {
-      const order = await rig.order(`race${index}/3/1000/30`);
-      await publishOrder(rig.nc, { ...order, run: 2 });
-      return order;
+      const task = await rig.task(`race${index}/3/1000/30`);
+      await publishTask(rig.nc, { ...task, publication: 2 });
+      return task;
     }),
   );
-  for (const order of orders) {
-    const facts = await rig.factsUntil(order.jobId, ends);
-    expect(facts.filter((fact) => fact.type === 'started')).toHaveLength(1);
-    expect(facts.at(-1)?.type).toBe('completed');
+  for (const task of tasks) {
+    const events = await rig.eventsUntil(task.jobId, ends);
+    expect(events.filter((event) => event.type === 'started')).toHaveLength(1);
+    expect(events.at(-1)?.type).toBe('completed');
   }
   await rig.laneEmpty();
   await Promise.all(workers.map((worker) => worker.drain(0)));
 });
 
 test('a job that was canceled before a worker had it never starts', async () => {
-  const order = await rig.order('never/3/1000/10');
-  await cancel(order.jobId);
+  const task = await rig.task('never/3/1000/10');
+  await cancel(task.jobId);
   const worker = await rig.worker();
-  const facts = await rig.factsUntil(order.jobId, ends);
-  expect(typesOf(facts)).toEqual(['canceled']);
+  const events = await rig.eventsUntil(task.jobId, ends);
+  expect(typesOf(events)).toEqual(['canceled']);
   await rig.laneEmpty();
   await worker.drain(0);
 });
 
 test('a running job lets go when it is canceled, and keeps what it has', async () => {
   const worker = await rig.worker();
-  const order = await rig.order('canceled/1000/1000/50');
-  await rig.factsUntil(order.jobId, (fact) => fact.type === 'segments');
-  await cancel(order.jobId);
-  const facts = await rig.factsUntil(order.jobId, ends);
-  expect(facts.at(-1)?.type).toBe('canceled');
-  expect(facts.at(-1)?.segmentCount).toBe(segmentsOf(facts).length);
+  const task = await rig.task('canceled/1000/1000/50');
+  await rig.eventsUntil(task.jobId, (event) => event.type === 'segments');
+  await cancel(task.jobId);
+  const events = await rig.eventsUntil(task.jobId, ends);
+  expect(events.at(-1)?.type).toBe('canceled');
+  expect(events.at(-1)?.segmentCount).toBe(segmentsOf(events).length);
   await rig.laneEmpty();
   await worker.drain(0);
 });
 
 test('a worker that shuts down gives its job back, and another continues it at once where it stopped', async () => {
   const first = await rig.worker();
-  const order = await rig.order('released/12/1000/100');
-  await rig.factsUntil(order.jobId, (fact) => fact.segmentCount >= 3);
+  const task = await rig.task('released/12/1000/100');
+  await rig.eventsUntil(task.jobId, (event) => event.segmentCount >= 3);
   const second = await rig.worker();
   await first.drain(0);
-  const facts = await rig.factsUntil(order.jobId, ends);
-  expect(typesOf(facts)).toEqual([
+  const events = await rig.eventsUntil(task.jobId, ends);
+  expect(typesOf(events)).toEqual([
     'started',
     'audio',
     'segments',
@@ -123,20 +123,20 @@ test('a worker that shuts down gives its job back, and another continues it at o
     'segments',
     'completed',
   ]);
-  expect(facts.filter((fact) => fact.type === 'started').map((fact) => fact.attempt)).toEqual([1, 2]);
-  expect(segmentsOf(facts).map((segment) => segment.text)).toEqual(
-    scriptOf(order.audio.url)?.segments.map(({ text }) => text),
+  expect(events.filter((event) => event.type === 'started').map((event) => event.attempt)).toEqual([1, 2]);
+  expect(segmentsOf(events).map((segment) => segment.text)).toEqual(
+    scriptOf(task.audio.url)?.segments.map(({ text }) => text),
   );
-  expect(facts.at(-1)?.lostAttempts).toBe(0);
+  expect(events.at(-1)?.lostRuns).toBe(0);
   await rig.laneEmpty();
   await second.drain(0);
 });
 
-test('an engine’s failure becomes a failed fact of its kind', async () => {
+test('an engine’s failure becomes a failed event of its kind', async () => {
   const worker = await rig.worker();
-  const order = await rig.order('bad/4/1000/10?fail=RATE_LIMITED&after=2&retryAfterMs=4000');
-  const facts = await rig.factsUntil(order.jobId, ends);
-  expect(facts.at(-1)).toMatchObject({
+  const task = await rig.task('bad/4/1000/10?fail=RATE_LIMITED&after=2&retryAfterMs=4000');
+  const events = await rig.eventsUntil(task.jobId, ends);
+  expect(events.at(-1)).toMatchObject({
     type: 'failed',
     segmentCount: 2,
     failure: { kind: 'RATE_LIMITED', code: 'SCRIPTED_RATE_LIMITED', retryable: true, retryAfterMs: 4000 },
@@ -147,29 +147,29 @@ test('an engine’s failure becomes a failed fact of its kind', async () => {
 
 test('a recording without speech fails as such', async () => {
   const worker = await rig.worker();
-  const order = await rig.order('silent/3/1000/10?silent=1');
-  const facts = await rig.factsUntil(order.jobId, ends);
-  expect(facts.at(-1)).toMatchObject({ type: 'failed', failure: { kind: 'NO_SPEECH', retryable: false } });
+  const task = await rig.task('silent/3/1000/10?silent=1');
+  const events = await rig.eventsUntil(task.jobId, ends);
+  expect(events.at(-1)).toMatchObject({ type: 'failed', failure: { kind: 'NO_SPEECH', retryable: false } });
   await worker.drain(0);
 });
 
 test('an attempt that takes too long fails with a timeout and keeps its checkpoint', async () => {
   const worker = await rig.worker();
-  const limits = { maxAudioBytes: 1e9, maxAudioMs: 1e9, attemptTimeoutMs: 700, maxLostAttempts: 3 };
-  const order = await rig.order('slow/1000/1000/50', { limits });
-  const facts = await rig.factsUntil(order.jobId, ends);
-  expect(facts.at(-1)).toMatchObject({ type: 'failed', failure: { kind: 'TIMEOUT' } });
-  expect(facts.at(-1)?.segmentCount).toBe(segmentsOf(facts).length);
+  const limits = { maxAudioBytes: 1e9, maxAudioMs: 1e9, attemptTimeoutMs: 700, maxLostRuns: 3 };
+  const task = await rig.task('slow/1000/1000/50', { limits });
+  const events = await rig.eventsUntil(task.jobId, ends);
+  expect(events.at(-1)).toMatchObject({ type: 'failed', failure: { kind: 'TIMEOUT' } });
+  expect(events.at(-1)?.segmentCount).toBe(segmentsOf(events).length);
   await worker.drain(0);
 });
 
 test('a job whose workers vanished three times is given up', async () => {
-  const order = await rig.order('poison/3/1000/10', { priority: 'LOW' });
-  const lost = aStartedFact({ jobId: order.jobId, instance: 'gone', attempt: 3, lostAttempts: 2 });
-  await appendFact(rig.nc, lost, 0);
+  const task = await rig.task('poison/3/1000/10', { priority: 'LOW' });
+  const lost = aStartedEvent({ jobId: task.jobId, runId: 'gone', attempt: 3, lostRuns: 2 });
+  await appendEvent(rig.nc, lost, 0);
   const worker = await rig.worker();
-  const facts = await rig.factsUntil(order.jobId, ends);
-  expect(facts.at(-1)).toMatchObject({
+  const events = await rig.eventsUntil(task.jobId, ends);
+  expect(events.at(-1)).toMatchObject({
     type: 'failed',
     attempt: 4,
     failure: { kind: 'WORKER_LOST', code: 'WORKER_LOST_REPEATEDLY', retryable: false },
@@ -178,53 +178,55 @@ test('a job whose workers vanished three times is given up', async () => {
   await worker.drain(0);
 });
 
-test('a run continues at the newer of the order’s and the chain’s checkpoint', async () => {
+test('a run continues at the newer of the task’s and the chain’s checkpoint', async () => {
   const resume = aCheckpoint({ segmentCount: 2, checkpointMs: 2000 });
-  const order = await rig.order('resume/4/1000/10', { attempt: 2, resume });
+  const task = await rig.task('resume/4/1000/10', { attempt: 2, resume });
   const worker = await rig.worker();
-  const facts = await rig.factsUntil(order.jobId, ends);
-  expect(facts[0]).toMatchObject({ type: 'started', attempt: 2, segmentCount: 2, checkpointMs: 2000 });
-  expect(segmentsOf(facts).map((segment) => segment.index)).toEqual([2, 3]);
+  const events = await rig.eventsUntil(task.jobId, ends);
+  expect(events[0]).toMatchObject({ type: 'started', attempt: 2, segmentCount: 2, checkpointMs: 2000 });
+  expect(segmentsOf(events).map((segment) => segment.index)).toEqual([2, 3]);
   await worker.drain(0);
 });
 
 test('the most urgent lane is served first', async () => {
-  const low = await rig.order('low/1/1000/10', { priority: 'LOW' });
-  const high = await rig.order('high/1/1000/10', { priority: 'CRITICAL' });
+  const low = await rig.task('low/1/1000/10', { priority: 'LOW' });
+  const high = await rig.task('high/1/1000/10', { priority: 'CRITICAL' });
   const worker = await rig.worker();
-  const [lowFacts, highFacts] = await Promise.all([
-    rig.factsUntil(low.jobId, ends),
-    rig.factsUntil(high.jobId, ends),
+  const [lowEvents, highEvents] = await Promise.all([
+    rig.eventsUntil(low.jobId, ends),
+    rig.eventsUntil(high.jobId, ends),
   ]);
-  expect(highFacts[0]?.at).toBeLessThanOrEqual(lowFacts[0]?.at ?? 0);
+  expect(highEvents[0]?.at).toBeLessThanOrEqual(lowEvents[0]?.at ?? 0);
   await worker.drain(0);
 });
 
 test('progress never falls, ends at the whole, and announcements say what the worker does', async () => {
-  const ticks: { jobId: string; processedMs: number; totalMs: number | null; stage: string }[] = [];
+  const progress: { jobId: string; processedMs: number; totalMs: number | null; stage: string }[] = [];
   const announced: WorkerAnnouncement[] = [];
   const live = subscribeLive(rig.nc, {
-    onFact: () => undefined,
-    onProgress: (tick) => ticks.push(tick),
+    onEvent: () => undefined,
+    onProgress: (message) => progress.push(message),
     onAnnouncement: (announcement) => announced.push(announcement),
     onMalformed: (_, error) => {
       throw error;
     },
   });
   const worker = await rig.worker({ name: 'desk' });
-  const order = await rig.order('ticks/20/1000/60');
-  await rig.factsUntil(order.jobId, ends);
+  const task = await rig.task('progress/20/1000/60');
+  await rig.eventsUntil(task.jobId, ends);
   await worker.drain(1_000);
   await eventually(() => announced.some(({ status }) => status === 'DRAINING'), 'the worker says it drains');
   live.stop();
 
-  const processed = ticks.filter((tick) => tick.jobId === order.jobId).map((tick) => tick.processedMs);
+  const processed = progress
+    .filter((progress) => progress.jobId === task.jobId)
+    .map((progress) => progress.processedMs);
   expect(processed.length).toBeGreaterThan(2);
   expect(processed).toEqual(processed.toSorted((left, right) => left - right));
   const own = announced.filter(({ workerId }) => workerId === worker.workerId);
   expect(own.map(({ status }) => status)).toEqual(expect.arrayContaining(['IDLE', 'BUSY', 'DRAINING']));
   expect(own.find(({ status }) => status === 'BUSY')).toMatchObject({
-    jobs: [order.jobId],
+    jobs: [task.jobId],
     hostname: 'desk',
   });
   expect(own.at(-1)).toMatchObject({

@@ -1,9 +1,9 @@
-import type { FactMessage, Order } from '../../src/contract/messages.ts';
+import type { EventMessage, TaskMessage } from '../../src/contract/messages.ts';
 import type {
   CanceledJob,
   CompletedJob,
   FailedJob,
-  JobFacts,
+  JobFields,
   ProcessingJob,
   QueuedJob,
   RetryingJob,
@@ -21,7 +21,7 @@ export const later = (ms: number, from: Date = NOON): Date => new Date(from.getT
 export const JOB_ID = 'job_0190a1b2c3d47e8f9a0b1c2d3e4f5a6b';
 export const INSTANCE = 'run-a';
 
-export const POLICY: RetryPolicy = { baseDelayMs: 5_000, maxDelayMs: 300_000, maxLostAttempts: 3 };
+export const POLICY: RetryPolicy = { baseDelayMs: 5_000, maxDelayMs: 300_000, maxLostRuns: 3 };
 
 export function aFailure(change: Partial<Failure> = {}): Failure {
   return {
@@ -37,16 +37,16 @@ export function aCheckpoint(change: Partial<Checkpoint> = {}): Checkpoint {
   return { generation: 0, segmentCount: 0, checkpointMs: 0, language: null, ...change };
 }
 
-export function jobFacts(change: Partial<JobFacts> = {}): JobFacts {
+export function jobFields(change: Partial<JobFields> = {}): JobFields {
   return {
     id: JOB_ID,
     engines: ['WHISPER'],
     engineIndex: 0,
     attempt: 0,
     lastOrdinal: 0,
-    instance: null,
+    runId: null,
     failures: 0,
-    lostAttempts: 0,
+    lostRuns: 0,
     maxAttempts: 3,
     checkpoint: aCheckpoint(),
     cancelRequestedAt: null,
@@ -55,38 +55,38 @@ export function jobFacts(change: Partial<JobFacts> = {}): JobFacts {
   };
 }
 
-const ENDED = { attempt: 1, lastOrdinal: 4, instance: INSTANCE };
+const ENDED = { attempt: 1, lastOrdinal: 4, runId: INSTANCE };
 
 export function aScheduledJob(change: Partial<ScheduledJob> = {}): ScheduledJob {
-  return { ...jobFacts(), status: 'SCHEDULED', scheduledFor: later(60_000), ...change };
+  return { ...jobFields(), status: 'SCHEDULED', scheduledFor: later(60_000), ...change };
 }
 
 export function aQueuedJob(change: Partial<QueuedJob> = {}): QueuedJob {
-  return { ...jobFacts(), status: 'QUEUED', admitted: true, ...change };
+  return { ...jobFields(), status: 'QUEUED', admitted: true, ...change };
 }
 
 /** Attempt 1 has started and reported nothing else. */
 export function aProcessingJob(change: Partial<ProcessingJob> = {}): ProcessingJob {
   return {
-    ...jobFacts({ attempt: 1, lastOrdinal: 1 }),
+    ...jobFields({ attempt: 1, lastOrdinal: 1 }),
     status: 'PROCESSING',
-    instance: INSTANCE,
+    runId: INSTANCE,
     ...change,
   };
 }
 
 export function aRetryingJob(change: Partial<RetryingJob> = {}): RetryingJob {
-  const facts = jobFacts({ ...ENDED, failures: 1 });
-  return { ...facts, status: 'RETRYING', nextAttemptAt: later(5_000), failure: aFailure(), ...change };
+  const events = jobFields({ ...ENDED, failures: 1 });
+  return { ...events, status: 'RETRYING', nextAttemptAt: later(5_000), failure: aFailure(), ...change };
 }
 
 export function aCompletedJob(change: Partial<CompletedJob> = {}): CompletedJob {
-  return { ...jobFacts(ENDED), status: 'COMPLETED', finishedAt: NOON, ...change };
+  return { ...jobFields(ENDED), status: 'COMPLETED', finishedAt: NOON, ...change };
 }
 
 export function aFailedJob(change: Partial<FailedJob> = {}): FailedJob {
   return {
-    ...jobFacts({ ...ENDED, failures: 1 }),
+    ...jobFields({ ...ENDED, failures: 1 }),
     status: 'FAILED',
     finishedAt: NOON,
     failure: aFailure({ kind: 'AUDIO', code: 'AUDIO_NOT_RECOGNIZED', retryable: false }),
@@ -96,7 +96,7 @@ export function aFailedJob(change: Partial<FailedJob> = {}): FailedJob {
 }
 
 export function aCanceledJob(change: Partial<CanceledJob> = {}): CanceledJob {
-  return { ...jobFacts(ENDED), status: 'CANCELED', finishedAt: NOON, ...change };
+  return { ...jobFields(ENDED), status: 'CANCELED', finishedAt: NOON, ...change };
 }
 
 /** Words of `text`, one after another without a pause, over the given time. */
@@ -124,72 +124,72 @@ export function aSegment(change: Partial<Segment> = {}): Segment {
   };
 }
 
-type FactOf<Type extends FactMessage['type']> = Extract<FactMessage, { type: Type }>;
+type EventOf<Type extends EventMessage['type']> = Extract<EventMessage, { type: Type }>;
 
-/** Fields that every fact has: the second of attempt 1 unless said otherwise. */
-export function factFields(
-  change: Partial<Omit<FactMessage, 'type'>> = {},
-): Omit<FactOf<'canceled'>, 'type'> {
+/** Fields that every event has: the second of attempt 1 unless said otherwise. */
+export function eventFields(
+  change: Partial<Omit<EventMessage, 'type'>> = {},
+): Omit<EventOf<'canceled'>, 'type'> {
   return {
-    v: 1,
+    v: 2,
     jobId: JOB_ID,
     attempt: 1,
-    instance: INSTANCE,
+    runId: INSTANCE,
     ordinal: 2,
     at: NOON.getTime(),
     ...aCheckpoint(),
-    lostAttempts: 0,
+    lostRuns: 0,
     ...change,
   };
 }
 
-export function aStartedFact(change: Partial<FactOf<'started'>> = {}): FactOf<'started'> {
-  const fields = factFields({ ordinal: 1 });
+export function aStartedEvent(change: Partial<EventOf<'started'>> = {}): EventOf<'started'> {
+  const fields = eventFields({ ordinal: 1 });
   return { ...fields, type: 'started', workerId: 'wrk_1', engine: 'WHISPER', model: 'base', ...change };
 }
 
-export function anAudioFact(change: Partial<FactOf<'audio'>> = {}): FactOf<'audio'> {
+export function anAudioEvent(change: Partial<EventOf<'audio'>> = {}): EventOf<'audio'> {
   const audio = { durationMs: 60_000, codec: 'mp3', sampleRate: 44_100, channels: 2 };
-  return { ...factFields(), type: 'audio', ...audio, sizeBytes: 960_000, sha256: null, ...change };
+  return { ...eventFields(), type: 'audio', ...audio, sizeBytes: 960_000, sha256: null, ...change };
 }
 
 /** Its checkpoint follows from its segments, as a worker's does. */
-export function aSegmentsFact(
+export function aSegmentsEvent(
   segments: Segment[],
-  change: Partial<FactOf<'segments'>> = {},
-): FactOf<'segments'> {
+  change: Partial<EventOf<'segments'>> = {},
+): EventOf<'segments'> {
   const last = segments.at(-1);
   const checkpoint = last === undefined ? {} : { segmentCount: last.index + 1, checkpointMs: last.endMs };
   return {
-    ...factFields(checkpoint),
+    ...eventFields(checkpoint),
     type: 'segments',
     segments: segments.map((segment) => ({ ...segment, words: segment.words && [...segment.words] })),
     ...change,
   };
 }
 
-export function aCompletedFact(change: Partial<FactOf<'completed'>> = {}): FactOf<'completed'> {
+export function aCompletedEvent(change: Partial<EventOf<'completed'>> = {}): EventOf<'completed'> {
   const work = { languageConfidence: 0.98, durationMs: 60_000, computeMs: 12_000 };
-  return { ...factFields(), type: 'completed', ...work, requestId: null, model: 'base', ...change };
+  return { ...eventFields(), type: 'completed', ...work, requestId: null, model: 'base', ...change };
 }
 
-export function aFailedFact(failure: Failure, change: Partial<FactOf<'failed'>> = {}): FactOf<'failed'> {
-  return { ...factFields(), type: 'failed', failure, requestId: null, ...change };
+export function aFailedEvent(failure: Failure, change: Partial<EventOf<'failed'>> = {}): EventOf<'failed'> {
+  return { ...eventFields(), type: 'failed', failure, requestId: null, ...change };
 }
 
-export function anEndingFact<Type extends 'canceled' | 'released' | 'lost'>(
+export function anEndingEvent<Type extends 'canceled' | 'released' | 'lost'>(
   type: Type,
-  change: Partial<Omit<FactMessage, 'type'>> = {},
-): Omit<FactOf<'canceled'>, 'type'> & { readonly type: Type } {
-  return { ...factFields(change), type };
+  change: Partial<Omit<EventMessage, 'type'>> = {},
+): Omit<EventOf<'canceled'>, 'type'> & { readonly type: Type } {
+  return { ...eventFields(change), type };
 }
 
-export function anOrder(change: Partial<Order> = {}): Order {
+export function aTask(change: Partial<TaskMessage> = {}): TaskMessage {
   return {
-    v: 1,
+    v: 2,
     jobId: JOB_ID,
     attempt: 1,
-    run: 1,
+    publication: 1,
     engine: 'WHISPER',
     priority: 'NORMAL',
     audio: {
@@ -215,7 +215,7 @@ export function anOrder(change: Partial<Order> = {}): Order {
       maxAudioBytes: 1_000_000_000,
       maxAudioMs: 14_400_000,
       attemptTimeoutMs: 3_600_000,
-      maxLostAttempts: 3,
+      maxLostRuns: 3,
     },
     ...change,
   };

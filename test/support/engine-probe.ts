@@ -50,8 +50,8 @@ export function recordReport(): RecordedReport {
       progressMs.push(processedMs);
       note('progress');
     },
-    audio: (facts) => {
-      audio = { ...facts };
+    audio: (events) => {
+      audio = { ...events };
       note('audio');
     },
     indeterminate: (value) => note(`indeterminate ${value}`),

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { jetstreamManager } from '@nats-io/jetstream';
 import pg from 'pg';
-import type { FactMessage } from '../../src/contract/messages.ts';
+import type { EventMessage } from '../../src/contract/messages.ts';
 import { laneConsumer, STREAMS } from '../../src/contract/subjects.ts';
 import { JOB_PRIORITIES } from '../../src/domain/vocabulary.ts';
 import { connectToNats, type NatsConnection } from '../../src/messaging/connection.ts';
-import { readFacts } from '../../src/messaging/event-reader.ts';
+import { readEvents } from '../../src/messaging/event-reader.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { GraphQLClient, type Variables } from './graphql-client.ts';
 import { JobCalls } from './job-calls.ts';
@@ -20,7 +20,7 @@ import { startServerProcess, type TestServer } from './processes.ts';
 import { scriptOf } from './scripted-engine.mjs';
 import { eventually, QUICK_ACK_WAIT_MS, QUICK_TIMING } from './worker-rig.ts';
 
-/** So that retries come soon and missing orders are noticed within seconds. */
+/** So that retries come soon and missing tasks are noticed within seconds. */
 const QUICK_SERVER = {
   LOG_LEVEL: 'info',
   RETRY_BASE_SECONDS: '0.05',
@@ -47,15 +47,15 @@ export interface FaultRig {
   readonly client: GraphQLClient;
   startServer(env?: Readonly<Record<string, string>>): Promise<TestServer>;
   clientOf(server: TestServer): { readonly client: GraphQLClient; readonly jobs: JobCalls };
-  /** A worker with short times, as a process; resolves when it takes orders. */
+  /** A worker with short times, as a process; resolves when it takes tasks. */
   spawnWorker(): Promise<ChildProcess>;
   /** Submits a script of the scripted engine, such as `seed/4/1000/50?fail=AUDIO@1`; gives the job's id. */
   submit(script: string, input?: Variables): Promise<string>;
   /** Makes the lanes as impatient as the workers; a server that meets new streams makes them patient again. */
   quickenLanes(): Promise<void>;
   query<Row extends pg.QueryResultRow>(sql: string, parameters?: unknown[]): Promise<Row[]>;
-  /** The job's facts that are stored now. */
-  factsOf(jobId: string): Promise<readonly FactMessage[]>;
+  /** The job's events that are stored now. */
+  fieldsOf(jobId: string): Promise<readonly EventMessage[]>;
   /** The texts of the job's segments once it is COMPLETED. @throws Error when it ends otherwise. */
   completedTexts(jobId: string): Promise<readonly string[]>;
   /** Once so many segments of the job are stored in EVENTS. */
@@ -104,7 +104,7 @@ export async function startFaultRig(options: FaultRigOptions = {}): Promise<Faul
   const [first] = servers;
   if (first === undefined) throw new RangeError('a rig has at least one server');
   const { client, jobs } = clientOf(first);
-  const facts = (jobId: string) => factsOf(nc, jobId);
+  const events = (jobId: string) => fieldsOf(nc, jobId);
   const rig: FaultRig = {
     ...{ databaseUrl: database.url, nats, nc, servers, client, jobs, startServer, clientOf, stop },
     spawnWorker: async () => {
@@ -116,7 +116,7 @@ export async function startFaultRig(options: FaultRigOptions = {}): Promise<Faul
       jobs.accepted({ audio: { url: `https://script.test/${script}` }, ...input }),
     quickenLanes: () => quickenLanes(nc),
     query: (sql, parameters = []) => query(database.url, sql, parameters),
-    factsOf: facts,
+    fieldsOf: events,
     completedTexts: async (jobId) => {
       const job = await jobs.finished(jobId);
       if (job.status !== 'COMPLETED') throw new Error(`it ended ${JSON.stringify(job)}`);
@@ -124,7 +124,7 @@ export async function startFaultRig(options: FaultRigOptions = {}): Promise<Faul
     },
     reaches: async (jobId, segmentCount) => {
       await eventually(
-        async () => ((await facts(jobId)).at(-1)?.segmentCount ?? 0) >= segmentCount,
+        async () => ((await events(jobId)).at(-1)?.segmentCount ?? 0) >= segmentCount,
         `${segmentCount} segments`,
       );
     },
@@ -156,7 +156,7 @@ async function quickenLanes(nc: NatsConnection): Promise<void> {
     try {
       for (const priority of JOB_PRIORITIES) {
         const name = laneConsumer('whisper', priority);
-        await manager.consumers.update(STREAMS.jobs, name, { ack_wait: QUICK_ACK_WAIT_MS * 1_000_000 });
+        await manager.consumers.update(STREAMS.tasks, name, { ack_wait: QUICK_ACK_WAIT_MS * 1_000_000 });
       }
       return true;
     } catch {
@@ -179,17 +179,20 @@ async function query<Row extends pg.QueryResultRow>(
   }
 }
 
-async function factsOf(nc: NatsConnection, jobId: string): Promise<readonly FactMessage[]> {
-  const facts: FactMessage[] = [];
+async function fieldsOf(nc: NatsConnection, jobId: string): Promise<readonly EventMessage[]> {
+  const events: EventMessage[] = [];
   const manager = await jetstreamManager(nc, { checkAPI: false });
   const { state } = await manager.streams.info(STREAMS.events);
-  if (state.messages === 0) return facts;
+  if (state.messages === 0) return events;
   const read = new AbortController();
-  for await (const { jobId: of, fact, pending } of readFacts(nc, { fromSequence: 1, signal: read.signal })) {
-    if (of === jobId && fact !== null) facts.push(fact);
+  for await (const { jobId: of, event, pending } of readEvents(nc, {
+    fromSequence: 1,
+    signal: read.signal,
+  })) {
+    if (of === jobId && event !== null) events.push(event);
     if (pending === 0) read.abort();
   }
-  return facts;
+  return events;
 }
 
 /** What each segment of a script's recording says. */

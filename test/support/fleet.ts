@@ -1,42 +1,42 @@
-import { applyFact } from '../../src/app/apply-event.ts';
+import { applyEvent } from '../../src/app/apply-event.ts';
 import type { JobUpdate } from '../../src/app/ports.ts';
-import { endsAttempt, type FactMessage, type Order } from '../../src/contract/messages.ts';
-import { factsOf, type Job } from '../../src/domain/job.ts';
+import { type EventMessage, endsAttempt, type TaskMessage } from '../../src/contract/messages.ts';
+import { fieldsOf, type Job } from '../../src/domain/job.ts';
 import { deadlineFailure, endWaiting } from '../../src/domain/job-endings.ts';
 import { retryByHand } from '../../src/domain/job-transitions.ts';
 import type { Checkpoint, Segment } from '../../src/domain/transcript.ts';
 import type { Refusal } from '../../src/domain/transition.ts';
 import { type AttemptOutcome, type Failure, isFinal } from '../../src/domain/vocabulary.ts';
 import { decideAttempt, type RunPlan } from '../../worker/run/decide-run.ts';
-import { anOrder, aSegment, JOB_ID, later, NOON, POLICY } from './builders.ts';
+import { aSegment, aTask, JOB_ID, later, NOON, POLICY } from './builders.ts';
 
 /** What the recording says, whoever transcribes it. */
 export const SCRIPT: readonly Segment[] = Array.from({ length: 4 }, (_, index) =>
   aSegment({ index, startMs: index * 1_000, endMs: index * 1_000 + 900, text: `Sentence ${index}.` }),
 );
 
-type DraftOf<Fact> = Fact extends FactMessage ? Omit<Fact, keyof Common> : never;
-type Common = Omit<Extract<FactMessage, { type: 'canceled' }>, 'type'>;
-type Draft = DraftOf<FactMessage>;
+type DraftOf<Event> = Event extends EventMessage ? Omit<Event, keyof Common> : never;
+type Common = Omit<Extract<EventMessage, { type: 'canceled' }>, 'type'>;
+type Draft = DraftOf<EventMessage>;
 type ServerDraft = Extract<Draft, { type: 'canceled' | 'lost' | 'failed' }>;
 
 interface Run {
-  readonly instance: string;
+  readonly runId: string;
   readonly plan: RunPlan;
-  readonly order: Order;
+  readonly task: TaskMessage;
   ordinal: number;
   checkpoint: Checkpoint;
 }
 
 /**
- * One job in a model of the whole service: the broker's orders and its chain of facts, workers that decide
+ * One job in a model of the whole service: the broker's tasks and its chain of events, workers that decide
  * as the real ones do, the projector, and the rows. Each method is something that may happen next; where it
  * can't, nothing happens.
  */
 export class Fleet {
   job: Job;
   /** EVENTS, as far as it is about this job; only the fence's winner appends. */
-  readonly chain: FactMessage[] = [];
+  readonly chain: EventMessage[] = [];
   /** How much of the chain the projector has read. */
   read = 0;
   /** Length of the chain when the job was last retried by hand. */
@@ -44,33 +44,33 @@ export class Fleet {
   transcript: Segment[] = [];
   readonly attempts = new Map<number, AttemptOutcome | null>();
   now = NOON;
-  #orders: Order[] = [];
+  #tasks: TaskMessage[] = [];
   #run: Run | null = null;
-  #instances = 0;
+  #runIds = 0;
   #cancelSent = false;
-  readonly #onUpdate: (before: Job, fact: FactMessage, update: JobUpdate) => void;
+  readonly #onUpdate: (before: Job, event: EventMessage, update: JobUpdate) => void;
 
-  constructor(job: Job, onUpdate: (before: Job, fact: FactMessage, update: JobUpdate) => void) {
+  constructor(job: Job, onUpdate: (before: Job, event: EventMessage, update: JobUpdate) => void) {
     this.job = job;
     this.#onUpdate = onUpdate;
   }
 
-  get #tail(): FactMessage | null {
+  get #tail(): EventMessage | null {
     return this.chain.at(-1) ?? null;
   }
 
   // The server.
 
-  /** Time passes: a waiting job is due, or gets its order. */
+  /** Time passes: a waiting job is due, or gets its task. */
   admit(): void {
     if (this.job.status === 'SCHEDULED') this.now = this.job.scheduledFor;
     if (this.job.status === 'RETRYING') this.now = this.job.nextAttemptAt;
     if (this.job.status === 'SCHEDULED' || this.job.status === 'RETRYING') {
-      this.job = { ...factsOf(this.job), status: 'QUEUED', admitted: false };
+      this.job = { ...fieldsOf(this.job), status: 'QUEUED', admitted: false };
     } else if (this.job.status === 'QUEUED') {
-      // An admitted job gets another copy of its order: the reconciler found none, or thought so.
+      // An admitted job gets another copy of its task: the reconciler found none, or thought so.
       this.job = { ...this.job, admitted: true };
-      this.#orders.push(anOrder({ attempt: this.job.attempt + 1, resume: this.job.checkpoint }));
+      this.#tasks.push(aTask({ attempt: this.job.attempt + 1, resume: this.job.checkpoint }));
     }
   }
 
@@ -108,21 +108,21 @@ export class Fleet {
   }
 
   /** As the broker's adapter does it; the chain's fence lets it. */
-  #endRun(end: ServerDraft): FactMessage {
+  #endRun(end: ServerDraft): EventMessage {
     const tail = this.#tail;
     const behind = tail === null || tail.attempt < this.job.attempt;
     const next = behind || end.type === 'failed';
     const { generation, segmentCount, checkpointMs, language } = tail ?? this.job.checkpoint;
-    const fact: FactMessage = {
-      ...{ v: 1, jobId: JOB_ID, instance: `server-${this.#instances++}`, at: this.now.getTime() },
+    const event: EventMessage = {
+      ...{ v: 2, jobId: JOB_ID, runId: `server-${this.#runIds++}`, at: this.now.getTime() },
       attempt: next ? Math.max(this.job.attempt, tail?.attempt ?? 0) + 1 : tail.attempt,
       ordinal: next ? 1 : tail.ordinal + 1,
       ...{ generation, segmentCount, checkpointMs, language },
-      lostAttempts: (tail?.lostAttempts ?? 0) + (end.type === 'lost' ? 1 : 0),
+      lostRuns: (tail?.lostRuns ?? 0) + (end.type === 'lost' ? 1 : 0),
       ...end,
     };
-    this.chain.push(fact);
-    return fact;
+    this.chain.push(event);
+    return event;
   }
 
   retry(startOver: boolean): void {
@@ -134,19 +134,19 @@ export class Fleet {
 
   /** The projector reads on; returns why it refused, or null. */
   project(): Refusal | null {
-    const fact = this.chain[this.read];
-    if (fact === undefined) return null;
+    const event = this.chain[this.read];
+    if (event === undefined) return null;
     this.read += 1;
-    return this.apply(fact);
+    return this.apply(event);
   }
 
-  apply(fact: FactMessage): Refusal | null {
+  apply(event: EventMessage): Refusal | null {
     this.now = later(1, this.now);
     const before = this.job;
-    const applied = applyFact(before, fact, POLICY, this.now, 0.5);
+    const applied = applyEvent(before, event, POLICY, this.now, 0.5);
     if (!applied.ok) return applied.refusal;
     this.#store(applied.update);
-    this.#onUpdate(before, fact, applied.update);
+    this.#onUpdate(before, event, applied.update);
     return null;
   }
 
@@ -164,25 +164,25 @@ export class Fleet {
 
   // The workers.
 
-  /** A worker pulls an order and decides what to do with it. */
+  /** A worker pulls a task and decides what to do with it. */
   deliver(pick: number): void {
-    const order = this.#orders[pick % Math.max(1, this.#orders.length)];
-    if (order === undefined) return;
+    const task = this.#tasks[pick % Math.max(1, this.#tasks.length)];
+    if (task === undefined) return;
     const tail = this.#tail;
     const decision = decideAttempt({
-      order,
+      task,
       deliveredCount: 1 + (pick % 2),
-      last: tail === null ? null : { fact: tail, sequence: this.chain.length },
+      last: tail === null ? null : { event: tail, sequence: this.chain.length },
       cancelRequested: this.#cancelSent,
       otherRun: this.#run === null ? 'silent' : 'alive',
     });
-    if (decision.action === 'forget') this.#acknowledge(order);
+    if (decision.action === 'forget') this.#acknowledge(task);
     if (!('plan' in decision)) return;
     const { plan } = decision;
-    const instance = `run-${this.#instances++}`;
-    this.#run = { instance, plan, order, ordinal: 0, checkpoint: plan.checkpoint };
+    const runId = `run-${this.#runIds++}`;
+    this.#run = { runId, plan, task, ordinal: 0, checkpoint: plan.checkpoint };
     if (decision.action !== 'cancel') {
-      this.#append({ type: 'started', workerId: 'wrk_1', engine: order.engine, model: 'base' });
+      this.#append({ type: 'started', workerId: 'wrk_1', engine: task.engine, model: 'base' });
     }
     if (decision.action === 'cancel') this.#end({ type: 'canceled' });
     if (decision.action === 'giveUp') this.fail(GIVEN_UP);
@@ -220,7 +220,7 @@ export class Fleet {
     if (this.#cancelSent) this.#end({ type: 'canceled' });
   }
 
-  /** The worker shuts down; its order is delivered again. */
+  /** The worker shuts down; its task is delivered again. */
   release(): void {
     this.#append({ type: 'released' });
     this.#run = null;
@@ -234,7 +234,7 @@ export class Fleet {
   #end(draft: Draft): void {
     if (this.#run === null) return;
     this.#append(draft);
-    this.#acknowledge(this.#run.order);
+    this.#acknowledge(this.#run.task);
     this.#run = null;
   }
 
@@ -244,23 +244,23 @@ export class Fleet {
     run.ordinal += 1;
     run.checkpoint = { ...run.checkpoint, ...change };
     const { generation, segmentCount, checkpointMs, language } = run.checkpoint;
-    const { attempt, lostAttempts } = run.plan;
+    const { attempt, lostRuns } = run.plan;
     this.chain.push({
       ...{
-        v: 1,
+        v: 2,
         jobId: JOB_ID,
         attempt,
-        instance: run.instance,
+        runId: run.runId,
         ordinal: run.ordinal,
         at: this.now.getTime(),
       },
-      ...{ generation, segmentCount, checkpointMs, language, lostAttempts },
+      ...{ generation, segmentCount, checkpointMs, language, lostRuns },
       ...draft,
     });
   }
 
-  #acknowledge(order: Order): void {
-    this.#orders = this.#orders.filter((each) => each !== order);
+  #acknowledge(task: TaskMessage): void {
+    this.#tasks = this.#tasks.filter((each) => each !== task);
   }
 }
 

@@ -5,17 +5,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { FactMessage, Order } from '../../src/contract/messages.ts';
+import type { EventMessage, TaskMessage } from '../../src/contract/messages.ts';
 import { connectToNats, type NatsConnection } from '../../src/messaging/connection.ts';
-import { readFacts } from '../../src/messaging/event-reader.ts';
-import { laneState, publishOrder } from '../../src/messaging/tasks.ts';
+import { readEvents } from '../../src/messaging/event-reader.ts';
 import { ensureLanes, ensureStreams } from '../../src/messaging/streams.ts';
+import { laneState, publishTask } from '../../src/messaging/tasks.ts';
 import { createLogger, type Logger } from '../../src/observability/logger.ts';
 import { createAudioPipeline } from '../../worker/audio/audio-pipeline.ts';
 import type { TranscriptionEngine } from '../../worker/engines/engine.ts';
 import type { WorkerTiming } from '../../worker/timing.ts';
 import { type RunningWorker, startWorker, type WorkerOptions } from '../../worker/worker.ts';
-import { anOrder } from './builders.ts';
+import { aTask } from './builders.ts';
 import { startTestNats, type TestNats } from './nats.ts';
 import { createEngine } from './scripted-engine.mjs';
 
@@ -38,20 +38,20 @@ export interface WorkerRig {
   readonly log: Logger;
   readonly directory: string;
   worker(options?: Partial<WorkerOptions>): Promise<RunningWorker & { readonly connection: NatsConnection }>;
-  /** A worker as a process of its own, to be killed and frozen; resolves when it takes orders. */
+  /** A worker as a process of its own, to be killed and frozen; resolves when it takes tasks. */
   spawnWorker(): Promise<ChildProcess>;
-  /** Publishes an order for a script of the scripted engine, such as `seed/4/1000/50`. */
-  order(script: string, change?: Partial<Order>): Promise<Order>;
-  /** All facts of a job that are stored now. */
-  factsOf(jobId: string): Promise<readonly FactMessage[]>;
-  /** Facts of a job, once one of them fulfils the condition. */
-  factsUntil(
+  /** Publishes a task for a script of the scripted engine, such as `seed/4/1000/50`. */
+  task(script: string, change?: Partial<TaskMessage>): Promise<TaskMessage>;
+  /** All events of a job that are stored now. */
+  fieldsOf(jobId: string): Promise<readonly EventMessage[]>;
+  /** Events of a job, once one of them fulfils the condition. */
+  eventsUntil(
     jobId: string,
-    condition: (fact: FactMessage) => boolean,
+    condition: (event: EventMessage) => boolean,
     withinMs?: number,
-  ): Promise<readonly FactMessage[]>;
-  /** Once no order of the lane waits or is held. */
-  laneEmpty(priority?: Order['priority']): Promise<void>;
+  ): Promise<readonly EventMessage[]>;
+  /** Once no task of the lane waits or is held. */
+  laneEmpty(priority?: TaskMessage['priority']): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -64,19 +64,19 @@ export async function startWorkerRig(): Promise<WorkerRig> {
   const directory = await mkdtemp(join(tmpdir(), 'transcription-worker-'));
   const stops: (() => Promise<void>)[] = [];
 
-  async function factsUntil(
+  async function eventsUntil(
     jobId: string,
-    condition: (fact: FactMessage) => boolean,
+    condition: (event: EventMessage) => boolean,
     withinMs = 20_000,
-  ): Promise<readonly FactMessage[]> {
+  ): Promise<readonly EventMessage[]> {
     const signal = AbortSignal.timeout(withinMs);
-    const facts: FactMessage[] = [];
-    for await (const read of readFacts(nc, { fromSequence: 1, signal })) {
-      if (read.jobId !== jobId || read.fact === null) continue;
-      facts.push(read.fact);
-      if (condition(read.fact)) return facts;
+    const events: EventMessage[] = [];
+    for await (const read of readEvents(nc, { fromSequence: 1, signal })) {
+      if (read.jobId !== jobId || read.event === null) continue;
+      events.push(read.event);
+      if (condition(read.event)) return events;
     }
-    throw new Error(`no such fact of ${jobId}; there are ${facts.map((fact) => fact.type).join(', ')}`);
+    throw new Error(`no such event of ${jobId}; there are ${events.map((event) => event.type).join(', ')}`);
   }
 
   return {
@@ -119,25 +119,25 @@ export async function startWorkerRig(): Promise<WorkerRig> {
       await once(child, 'message');
       return child;
     },
-    async order(script, change = {}) {
-      const order = anOrder({
+    async task(script, change = {}) {
+      const task = aTask({
         jobId: `job_${randomUUID().replaceAll('-', '')}`,
-        audio: { ...anOrder().audio, url: `https://script.test/${script}` },
+        audio: { ...aTask().audio, url: `https://script.test/${script}` },
         ...change,
       });
-      await publishOrder(nc, order);
-      return order;
+      await publishTask(nc, task);
+      return task;
     },
-    async factsOf(jobId) {
+    async fieldsOf(jobId) {
       const done = new AbortController();
-      const facts: FactMessage[] = [];
-      for await (const read of readFacts(nc, { fromSequence: 1, signal: done.signal })) {
-        if (read.jobId === jobId && read.fact !== null) facts.push(read.fact);
+      const events: EventMessage[] = [];
+      for await (const read of readEvents(nc, { fromSequence: 1, signal: done.signal })) {
+        if (read.jobId === jobId && read.event !== null) events.push(read.event);
         if (read.pending === 0) done.abort();
       }
-      return facts;
+      return events;
     },
-    factsUntil,
+    eventsUntil,
     async laneEmpty(priority = 'NORMAL') {
       await eventually(async () => {
         const { pending, ackPending } = await laneState(nc, 'whisper', priority);
@@ -166,15 +166,16 @@ export async function eventually(
   }
 }
 
-/** Segments of all facts of a job, as they lie in the transcript. */
-export function segmentsOf(facts: readonly FactMessage[]) {
-  return facts.flatMap((fact) => (fact.type === 'segments' ? fact.segments : []));
+/** Segments of all events of a job, as they lie in the transcript. */
+export function segmentsOf(events: readonly EventMessage[]) {
+  return events.flatMap((event) => (event.type === 'segments' ? event.segments : []));
 }
 
-export function typesOf(facts: readonly FactMessage[]): readonly string[] {
-  return facts
-    .map((fact) => fact.type)
+export function typesOf(events: readonly EventMessage[]): readonly string[] {
+  return events
+    .map((event) => event.type)
     .filter((type, at, all) => type !== 'segments' || all[at - 1] !== type);
 }
 
-export const ends = (fact: FactMessage): boolean => ['completed', 'failed', 'canceled'].includes(fact.type);
+export const ends = (event: EventMessage): boolean =>
+  ['completed', 'failed', 'canceled'].includes(event.type);

@@ -1,10 +1,10 @@
-import type { Segment } from '../../src/domain/transcript.ts';
 import {
   type TranscriptFormat,
   type TranscriptFormatOptions,
   type TranscriptHead,
   transcriptWriter,
 } from '../../src/captions/transcript-formats.ts';
+import type { Segment } from '../../src/domain/transcript.ts';
 
 /** The whole document at once. */
 export function writeTranscript(

@@ -1,4 +1,4 @@
-import type { Order } from '../../src/contract/messages.ts';
+import type { TaskMessage } from '../../src/contract/messages.ts';
 import { type AudioPiece, type CutOptions, cutAudio } from './cut-audio.ts';
 import { type DecodedAudio, type DecodeOptions, decodeAudio } from './decode-audio.ts';
 import {
@@ -9,15 +9,15 @@ import {
   openAudio,
 } from './fetch-audio.ts';
 
-/** From an order's audio to pieces that an engine takes; every part throws EngineError or the signal's reason. */
+/** From a task's audio to pieces that an engine takes; every part throws EngineError or the signal's reason. */
 export interface AudioPipeline {
   fetch(
-    audio: Order['audio'],
+    audio: TaskMessage['audio'],
     options: Omit<FetchOptions, 'allowedNetworks'>,
     signal: AbortSignal,
   ): Promise<FetchedAudio>;
   open(
-    audio: Order['audio'],
+    audio: TaskMessage['audio'],
     options: { readonly maxBytes: number },
     signal: AbortSignal,
   ): Promise<OpenedAudio>;

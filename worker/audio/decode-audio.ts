@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EngineError } from '../engines/engine.ts';
 import { type ChildExit, runChild } from '../../src/process/run-child.ts';
+import { EngineError } from '../engines/engine.ts';
 import { DecodeFailure } from './decode-failure.ts';
 import { type FfmpegReport, readFfmpegOutput, readFfmpegProgress } from './ffmpeg-output.ts';
 import { WAV_BYTES_PER_MS, WAV_HEADER_BYTES } from './wav.ts';

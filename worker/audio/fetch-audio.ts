@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Order } from '../../src/contract/messages.ts';
+import type { TaskMessage } from '../../src/contract/messages.ts';
 import { EngineError } from '../engines/engine.ts';
 import { FetchFailure } from './fetch-failure.ts';
 import { guardedGet } from './guarded-get.ts';
@@ -45,7 +45,7 @@ const HTML = /^\s*(<!doctype html|<html[\s>])/i;
  * @throws EngineError of kind FETCH or AUDIO, or the signal's reason. A failed fetch leaves a partial file.
  */
 export async function fetchAudio(
-  audio: Order['audio'],
+  audio: TaskMessage['audio'],
   options: FetchOptions,
   signal: AbortSignal,
 ): Promise<FetchedAudio> {
@@ -78,7 +78,7 @@ export async function fetchAudio(
  * @throws EngineError of kind FETCH or AUDIO, or the signal's reason.
  */
 export async function openAudio(
-  audio: Order['audio'],
+  audio: TaskMessage['audio'],
   options: OpenOptions,
   signal: AbortSignal,
 ): Promise<OpenedAudio> {
@@ -92,10 +92,10 @@ export async function openAudio(
     throw error;
   });
   try {
-    const facts = checkAnswer(response, host, options.maxBytes);
-    const stream = guardBody(response, { ...facts, host, maxBytes: options.maxBytes }, either);
+    const events = checkAnswer(response, host, options.maxBytes);
+    const stream = guardBody(response, { ...events, host, maxBytes: options.maxBytes }, either);
     stream.once('close', () => clearTimeout(timer));
-    return { stream, ...facts };
+    return { stream, ...events };
   } catch (error) {
     clearTimeout(timer);
     response.destroy();

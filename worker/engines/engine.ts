@@ -14,7 +14,7 @@ import type { Engine as EngineName, Failure, TranscriptionOptions } from '../../
  */
 export type TranscriptionEngine = WavEngine | SourceEngine;
 
-interface EngineFacts {
+interface EngineInfo {
   /** The lane it serves. */
   readonly engine: EngineName;
   /** Where it computes, such as `cpu`, `cuda`, `cloud`. */
@@ -31,7 +31,7 @@ interface EngineFacts {
   close(): Promise<void>;
 }
 
-export interface WavEngine extends EngineFacts {
+export interface WavEngine extends EngineInfo {
   readonly input: 'wav';
   /**
    * Obligations: segments come in order, do not overlap, lie within the piece, and none comes after
@@ -41,7 +41,7 @@ export interface WavEngine extends EngineFacts {
   transcribe(piece: WavPiece, report: EngineReport, signal: AbortSignal): Promise<EngineResult>;
 }
 
-export interface SourceEngine extends EngineFacts {
+export interface SourceEngine extends EngineInfo {
   readonly input: 'source';
   /** The obligations of `WavEngine`, with times relative to the recording's start. */
   transcribe(source: AudioSource, report: EngineReport, signal: AbortSignal): Promise<EngineResult>;
@@ -105,7 +105,7 @@ export interface EngineReport {
   /** Audio done, in milliseconds; never falls. */
   progress(processedMs: number): void;
   /** The recording's length and form, when the engine is the one that learns it (`source`). */
-  audio(facts: {
+  audio(events: {
     readonly durationMs: number | null;
     readonly channels: number | null;
     /** The provider's id of the request, if known by now: kept when the recording turns out too long. */

@@ -1,17 +1,17 @@
 import { CodecError } from '../../src/contract/codec.ts';
-import { type FactMessage, PROTOCOL_VERSION } from '../../src/contract/messages.ts';
+import { type EventMessage, PROTOCOL_VERSION } from '../../src/contract/messages.ts';
 import type { Checkpoint } from '../../src/domain/transcript.ts';
+import { appendEvent } from '../../src/messaging/chain.ts';
 import type { NatsConnection } from '../../src/messaging/connection.ts';
-import { appendFact } from '../../src/messaging/chain.ts';
 import type { Logger } from '../../src/observability/logger.ts';
-import type { RunPlan } from './decide-run.ts';
-import type { WorkerTiming } from '../timing.ts';
 import { pause, unlessAborted } from '../../src/process/wait.ts';
+import type { WorkerTiming } from '../timing.ts';
+import type { RunPlan } from './decide-run.ts';
 
-type Common = 'v' | 'jobId' | 'attempt' | 'instance' | 'ordinal' | 'at' | 'lostAttempts' | keyof Checkpoint;
-type DraftOf<Fact> = Fact extends FactMessage ? Omit<Fact, Common> : never;
-/** What a fact says, without what every fact of the run has. */
-export type FactDraft = DraftOf<FactMessage>;
+type Common = 'v' | 'jobId' | 'attempt' | 'runId' | 'ordinal' | 'at' | 'lostRuns' | keyof Checkpoint;
+type DraftOf<Event> = Event extends EventMessage ? Omit<Event, Common> : never;
+/** What an event says, without what every event of the run has. */
+export type EventDraft = DraftOf<EventMessage>;
 
 /** Another run, or the server, extended the job's chain: this run has lost the job and must be silent. */
 export class ChainLostError extends Error {
@@ -23,11 +23,11 @@ export class FencedError extends Error {
   override readonly name = 'FencedError';
 }
 
-export interface FactPublisherOptions {
+export interface EventPublisherOptions {
   readonly nc: NatsConnection;
   readonly log: Logger;
   readonly jobId: string;
-  readonly instance: string;
+  readonly runId: string;
   readonly plan: RunPlan;
   readonly timing: WorkerTiming;
   /** Aborted when the run has lost the job. */
@@ -37,24 +37,24 @@ export interface FactPublisherOptions {
 }
 
 /**
- * Writes one run's facts, one after the other, each expecting the one before. A fact is sent until it is
+ * Writes one run's events, one after the other, each expecting the one before. An event is sent until it is
  * stored: through outages, restarts and lost answers, until the fence falls.
  */
-export class FactPublisher {
-  readonly #options: FactPublisherOptions;
+export class EventPublisher {
+  readonly #options: EventPublisherOptions;
   #expectedSequence: number;
   #checkpoint: Checkpoint;
   #ordinal = 0;
   #queue: Promise<void> = Promise.resolve();
   #failure: { readonly error: unknown } | null = null;
 
-  constructor(options: FactPublisherOptions) {
+  constructor(options: EventPublisherOptions) {
     this.#options = options;
     this.#expectedSequence = options.plan.expectedSequence;
     this.#checkpoint = options.plan.checkpoint;
   }
 
-  /** After the last stored fact. */
+  /** After the last stored event. */
   get checkpoint(): Checkpoint {
     return this.#checkpoint;
   }
@@ -63,15 +63,15 @@ export class FactPublisher {
     return this.#options.plan.attempt;
   }
 
-  get instance(): string {
-    return this.#options.instance;
+  get runId(): string {
+    return this.#options.runId;
   }
 
   /**
-   * @param change How the checkpoint stands after this fact.
+   * @param change How the checkpoint stands after this event.
    * @throws ChainLostError, FencedError; after one of them, everything that follows throws it, too.
    */
-  publish(draft: FactDraft, change: Partial<Checkpoint> = {}): Promise<void> {
+  publish(draft: EventDraft, change: Partial<Checkpoint> = {}): Promise<void> {
     const published = this.#queue.then(async () => {
       if (this.#failure !== null) throw this.#failure.error;
       await this.#append(draft, change);
@@ -82,51 +82,51 @@ export class FactPublisher {
     return published;
   }
 
-  async #append(draft: FactDraft, change: Partial<Checkpoint>): Promise<void> {
-    const { plan, instance, jobId } = this.#options;
+  async #append(draft: EventDraft, change: Partial<Checkpoint>): Promise<void> {
+    const { plan, runId, jobId } = this.#options;
     const { generation, segmentCount, checkpointMs, language } = { ...this.#checkpoint, ...change };
     const checkpoint = { generation, segmentCount, checkpointMs, language };
-    const fact = {
+    const event = {
       v: PROTOCOL_VERSION,
       jobId,
       attempt: plan.attempt,
-      instance,
+      runId,
       ordinal: this.#ordinal + 1,
       at: Date.now(),
-      lostAttempts: plan.lostAttempts,
+      lostRuns: plan.lostRuns,
       ...checkpoint,
       ...draft,
-    } as FactMessage;
-    this.#expectedSequence = await this.#store(fact);
-    this.#ordinal = fact.ordinal;
+    } as EventMessage;
+    this.#expectedSequence = await this.#store(event);
+    this.#ordinal = event.ordinal;
     this.#checkpoint = checkpoint;
   }
 
-  /** The fact's sequence, once it is stored. */
-  async #store(fact: FactMessage): Promise<number> {
+  /** The event's sequence, once it is stored. */
+  async #store(event: EventMessage): Promise<number> {
     const { fence, timing, log, onConfirmed } = this.#options;
     const giveUpAt = Date.now() + timing.fenceMs;
     for (;;) {
       const sentAt = Date.now();
       try {
-        const sequence = await unlessAborted(this.#tryOnce(fact), fence);
+        const sequence = await unlessAborted(this.#tryOnce(event), fence);
         onConfirmed(sentAt);
         if (sequence !== null) return sequence;
-        throw new ChainLostError(`the job has another run since fact ${fact.ordinal - 1}`);
+        throw new ChainLostError(`the job has another run since event ${event.ordinal - 1}`);
       } catch (error) {
         fence.throwIfAborted();
         if (error instanceof ChainLostError || error instanceof CodecError) throw error;
-        // Heartbeats may go on while facts can't be stored, such as on a full disk.
-        if (Date.now() >= giveUpAt) throw new FencedError('a fact could not be stored', { cause: error });
-        log.warn({ err: error, fact: fact.type }, 'fact not stored yet');
+        // Heartbeats may go on while events can't be stored, such as on a full disk.
+        if (Date.now() >= giveUpAt) throw new FencedError('an event could not be stored', { cause: error });
+        log.warn({ err: error, event: event.type }, 'event not stored yet');
         await pause(timing.publishRetryMs, fence);
       }
     }
   }
 
-  async #tryOnce(fact: FactMessage): Promise<number | null> {
+  async #tryOnce(event: EventMessage): Promise<number | null> {
     const { nc, timing } = this.#options;
-    const appended = await appendFact(nc, fact, this.#expectedSequence, timing.publishTimeoutMs);
+    const appended = await appendEvent(nc, event, this.#expectedSequence, timing.publishTimeoutMs);
     return appended.accepted ? appended.sequence : null;
   }
 }

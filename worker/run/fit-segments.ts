@@ -8,9 +8,9 @@ export interface SegmentBounds {
   readonly endMs: number | null;
 }
 
-/** Facts stay this small, half of what a message may have. */
-const MAX_FACT_BYTES = 256 * 1024;
-/** For the fields of a fact besides its segments. */
+/** Events stay this small, half of what a message may have. */
+const MAX_EVENT_BYTES = 256 * 1024;
+/** For the fields of an event besides its segments. */
 const ENVELOPE_BYTES = 2048;
 
 /**
@@ -54,10 +54,10 @@ function inUnit(value: number | null): number | null {
   return value === null || !Number.isFinite(value) ? null : Math.min(1, Math.max(0, value));
 }
 
-/** Runs of segments that each fit into one fact. */
+/** Runs of segments that each fit into one event. */
 export function splitBySize(
   segments: readonly Segment[],
-  maxBytes = MAX_FACT_BYTES - ENVELOPE_BYTES,
+  maxBytes = MAX_EVENT_BYTES - ENVELOPE_BYTES,
 ): readonly (readonly Segment[])[] {
   const parts: Segment[][] = [];
   let part: Segment[] = [];

@@ -1,10 +1,10 @@
+import { readLastEvent } from '../../src/messaging/chain.ts';
 import type { NatsConnection } from '../../src/messaging/connection.ts';
 import { readControl } from '../../src/messaging/control.ts';
-import { readLastFact } from '../../src/messaging/chain.ts';
 import type { Delivery } from '../../src/messaging/pull-task.ts';
 import type { Logger } from '../../src/observability/logger.ts';
-import { ChainLostError, FencedError } from './event-publisher.ts';
 import type { WorkerTiming } from '../timing.ts';
+import { ChainLostError, FencedError } from './event-publisher.ts';
 
 /**
  * Keeps a job while its run is well, and ends the run when it may have lost the job: JetStream itself
@@ -53,11 +53,11 @@ export class Lease {
 
   /** A stale heartbeat is confirmed like any other, so a run without news learns only here that it is over. */
   async #checkChain(timeoutMs: number): Promise<void> {
-    const { nc, delivery, instance, fence, log } = this.#options;
+    const { nc, delivery, runId, fence, log } = this.#options;
     try {
-      const last = await readLastFact(nc, delivery.order.jobId, timeoutMs);
-      if (last !== null && last.fact.instance !== instance) {
-        fence.abort(new ChainLostError(`the job has another run (${last.fact.type})`));
+      const last = await readLastEvent(nc, delivery.task.jobId, timeoutMs);
+      if (last !== null && last.event.runId !== runId) {
+        fence.abort(new ChainLostError(`the job has another run (${last.event.type})`));
       }
     } catch (error) {
       log.debug({ err: error }, 'chain not read');
@@ -68,7 +68,7 @@ export class Lease {
   async #checkControl(timeoutMs: number): Promise<void> {
     const { nc, delivery, onCancel, log } = this.#options;
     try {
-      if ((await readControl(nc, delivery.order.jobId, timeoutMs)) !== null) onCancel();
+      if ((await readControl(nc, delivery.task.jobId, timeoutMs)) !== null) onCancel();
     } catch (error) {
       log.debug({ err: error }, 'control not read');
     }
@@ -86,7 +86,7 @@ export class Lease {
 export interface LeaseOptions {
   readonly nc: NatsConnection;
   readonly delivery: Delivery;
-  readonly instance: string;
+  readonly runId: string;
   readonly fence: AbortController;
   readonly timing: WorkerTiming;
   readonly log: Logger;

@@ -8,7 +8,7 @@ export interface ProgressOptions {
   readonly nc: NatsConnection;
   readonly jobId: string;
   readonly attempt: number;
-  readonly instance: string;
+  readonly runId: string;
   /** The checkpoint: progress starts there. */
   readonly startMs: number;
   /** Audio seconds a second that this worker measured for the model before; null when it never ran. */
@@ -73,7 +73,7 @@ export class ProgressPublisher {
 
   #soon(): void {
     if (this.#timer !== null || this.#liveness === null) return;
-    const waitMs = Math.max(0, this.#sentAt + this.#options.timing.tickMs - Date.now());
+    const waitMs = Math.max(0, this.#sentAt + this.#options.timing.progressMs - Date.now());
     this.#timer = setTimeout(() => {
       this.#timer = null;
       this.#send();
@@ -81,13 +81,13 @@ export class ProgressPublisher {
   }
 
   #send(): void {
-    const { nc, jobId, attempt, instance } = this.#options;
+    const { nc, jobId, attempt, runId } = this.#options;
     this.#sentAt = Date.now();
     publishProgress(nc, {
       v: PROTOCOL_VERSION,
       jobId,
       attempt,
-      instance,
+      runId,
       at: this.#sentAt,
       stage: this.#stage,
       processedMs: this.#processedMs,

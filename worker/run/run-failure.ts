@@ -11,7 +11,7 @@ export class ReleasedError extends Error {
   override readonly name = 'ReleasedError';
 }
 
-/** The attempt took longer than its order allows. */
+/** The attempt took longer than its task allows. */
 export class AttemptTimeoutError extends Error {
   override readonly name = 'AttemptTimeoutError';
   readonly timeoutMs: number;

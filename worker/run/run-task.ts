@@ -1,41 +1,35 @@
 import { watchControl } from '../../src/messaging/control.ts';
 import type { Delivery } from '../../src/messaging/pull-task.ts';
 import type { Logger } from '../../src/observability/logger.ts';
-import { attemptDirectory } from './work-directory.ts';
-import {
-  AttemptTimeoutError,
-  CanceledError,
-  failureOf,
-  NO_SPEECH,
-  ReleasedError,
-} from './run-failure.ts';
+import type { WorkerContext } from '../worker-context.ts';
 import { type AttemptEnd, claimJob } from './claim-task.ts';
-import { ChainLostError, type FactDraft, type FactPublisher, FencedError } from './event-publisher.ts';
+import { ChainLostError, type EventDraft, type EventPublisher, FencedError } from './event-publisher.ts';
 import { Lease } from './lease.ts';
 import { ProgressPublisher } from './progress-publisher.ts';
+import { AttemptTimeoutError, CanceledError, failureOf, NO_SPEECH, ReleasedError } from './run-failure.ts';
 import { SegmentPublisher } from './segment-publisher.ts';
 import type { Run, Transcribed } from './transcribe.ts';
 import { transcribeSource } from './transcribe-source.ts';
 import { transcribeWav } from './transcribe-wav.ts';
-import type { WorkerContext } from '../worker-context.ts';
+import { attemptDirectory } from './work-directory.ts';
 
 /** Node's timers fire at once above this. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-type EndingDraft = Extract<FactDraft, { type: 'completed' | 'failed' | 'canceled' | 'released' }>;
+type EndingDraft = Extract<EventDraft, { type: 'completed' | 'failed' | 'canceled' | 'released' }>;
 
 /**
  * One order, from its delivery to its end: claim the job, transcribe, store the outcome, and only then
  * acknowledge. A run that may have lost its job ends without a word.
  */
 export async function runAttempt(delivery: Delivery, context: WorkerContext): Promise<AttemptEnd> {
-  const { order } = delivery;
-  const log = context.log.child({ jobId: order.jobId, order: delivery.sequence });
+  const { task } = delivery;
+  const log = context.log.child({ jobId: task.jobId, task: delivery.sequence });
   const stop = new AbortController();
   const fence = new AbortController();
   // Before anything is read, so that no cancel falls between the reading and the watching.
   const onCancel = () => stop.abort(new CanceledError('canceled'));
-  const control = watchControl(context.nc, order.jobId, onCancel);
+  const control = watchControl(context.nc, task.jobId, onCancel);
   let lease: Lease | null = null;
   try {
     const claimed = await claimJob({
@@ -47,15 +41,15 @@ export async function runAttempt(delivery: Delivery, context: WorkerContext): Pr
       isCanceled: () => stop.signal.aborted,
     });
     if (typeof claimed === 'string') return claimed;
-    const { instance } = claimed;
-    lease = new Lease({ nc: context.nc, delivery, instance, fence, timing: context.timing, log, onCancel });
+    const { runId } = claimed;
+    lease = new Lease({ nc: context.nc, delivery, runId, fence, timing: context.timing, log, onCancel });
     lease.start();
     return await execute(claimed, { delivery, context, log, stop, fence });
   } catch (error) {
     const lost = fence.signal.aborted || error instanceof ChainLostError || error instanceof FencedError;
-    // Without an answer, JetStream delivers the order again after a while, here or elsewhere.
+    // Without an answer, JetStream delivers the task again after a while, here or elsewhere.
     if (lost) log.warn({ err: error }, 'run dropped: the job may be somebody else’s by now');
-    else log.error({ err: error }, 'order left alone after a fault');
+    else log.error({ err: error }, 'task left alone after a fault');
     return 'left';
   } finally {
     lease?.stop();
@@ -71,37 +65,37 @@ interface Attempt {
   readonly fence: AbortController;
 }
 
-async function execute(facts: FactPublisher, attempt: Attempt): Promise<AttemptEnd> {
+async function execute(events: EventPublisher, attempt: Attempt): Promise<AttemptEnd> {
   const { delivery, context, log, stop, fence } = attempt;
-  const { order } = delivery;
+  const { task } = delivery;
   const onRelease = () => stop.abort(new ReleasedError('the worker shuts down'));
   if (context.release.aborted) onRelease();
   context.release.addEventListener('abort', onRelease, { once: true });
-  const { attemptTimeoutMs } = order.limits;
+  const { attemptTimeoutMs } = task.limits;
   const timeout = setTimeout(
     () => stop.abort(new AttemptTimeoutError(attemptTimeoutMs)),
     Math.min(attemptTimeoutMs, LONGEST_TIMER_MS),
   );
   const progress = new ProgressPublisher({
     nc: context.nc,
-    jobId: order.jobId,
-    attempt: facts.attempt,
-    instance: facts.instance,
-    startMs: facts.checkpoint.checkpointMs,
-    usualRate: context.speed.rateOf(order.options.model),
+    jobId: task.jobId,
+    attempt: events.attempt,
+    runId: events.runId,
+    startMs: events.checkpoint.checkpointMs,
+    usualRate: context.speed.rateOf(task.options.model),
     timing: context.timing,
   });
   try {
     progress.start();
     const fail = (error: unknown) => stop.abort(error);
-    const segments = new SegmentPublisher(facts, context.timing, fail);
+    const segments = new SegmentPublisher(events, context.timing, fail);
     const signal = AbortSignal.any([stop.signal, fence.signal]);
     const { audio, pieceMs } = context;
     const { engineAbortMs } = context.timing;
-    const run = { order, audio, pieceMs, facts, segments, progress, signal, fail, engineAbortMs };
+    const run = { task, audio, pieceMs, events, segments, progress, signal, fail, engineAbortMs };
     const end = await transcribe(run, attempt);
     await finish(end, attempt);
-    log.info({ attempt: facts.attempt, end: end.type }, 'attempt ended');
+    log.info({ attempt: events.attempt, end: end.type }, 'attempt ended');
     return end.type;
   } finally {
     clearTimeout(timeout);
@@ -116,16 +110,16 @@ async function transcribe(
   { context, stop, fence, log }: Attempt,
 ): Promise<EndingDraft> {
   const { engine } = context;
-  const directory = attemptDirectory(context.workDirectory, parts.facts.instance);
+  const directory = attemptDirectory(context.workDirectory, parts.events.runId);
   const run: Run = { ...parts, directory: directory.path };
-  const startMs = run.facts.checkpoint.checkpointMs;
+  const startMs = run.events.checkpoint.checkpointMs;
   let end: EndingDraft;
   try {
     await directory.make();
     const done =
       engine.input === 'wav' ? await transcribeWav(engine, run) : await transcribeSource(engine, run);
     run.signal.throwIfAborted();
-    context.speed.record(run.order.options.model, done.durationMs - startMs, done.computeMs);
+    context.speed.record(run.task.options.model, done.durationMs - startMs, done.computeMs);
     end = run.segments.count === 0 ? failed(NO_SPEECH, done.requestId) : completed(done);
   } catch (error) {
     fence.signal.throwIfAborted();
@@ -138,7 +132,7 @@ async function transcribe(
   }
   // What was found before a failure stays: the next attempt continues after it.
   const checkpoint = await run.segments.finish();
-  await run.facts.publish(end, checkpoint);
+  await run.events.publish(end, checkpoint);
   return end;
 }
 
@@ -158,8 +152,8 @@ function completed(done: Transcribed): EndingDraft {
   return { type: 'completed', languageConfidence, durationMs, computeMs, requestId, model };
 }
 
-/** The outcome is stored; only now may the order go. */
+/** The outcome is stored; only now may the task go. */
 async function finish(end: EndingDraft, { delivery, log }: Attempt): Promise<void> {
   if (end.type === 'released') await delivery.nak();
-  else if (!(await delivery.ack())) log.info('order not acknowledged; its next delivery is forgotten');
+  else if (!(await delivery.ack())) log.info('task not acknowledged; its next delivery is forgotten');
 }

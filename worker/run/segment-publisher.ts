@@ -1,15 +1,15 @@
 import type { Segment, Word } from '../../src/domain/transcript.ts';
 import type { EngineSegment } from '../engines/engine.ts';
-import type { FactPublisher } from './event-publisher.ts';
-import { fitSegment, type SegmentBounds, splitBySize } from './fit-segments.ts';
 import type { WorkerTiming } from '../timing.ts';
+import type { EventPublisher } from './event-publisher.ts';
+import { fitSegment, type SegmentBounds, splitBySize } from './fit-segments.ts';
 
 /**
  * Numbers what the engine finds and publishes it as it comes: what arrives together travels together, a few
- * facts a second at most, each far below the message limit.
+ * events a second at most, each far below the message limit.
  */
 export class SegmentPublisher {
-  readonly #facts: FactPublisher;
+  readonly #events: EventPublisher;
   readonly #timing: WorkerTiming;
   readonly #onError: (error: unknown) => void;
   #pending: Segment[] = [];
@@ -24,14 +24,14 @@ export class SegmentPublisher {
   #sending: Promise<void> = Promise.resolve();
 
   /** @param onError Told at once when segments can't be published; `finish` throws the same. */
-  constructor(facts: FactPublisher, timing: WorkerTiming, onError: (error: unknown) => void) {
-    this.#facts = facts;
+  constructor(events: EventPublisher, timing: WorkerTiming, onError: (error: unknown) => void) {
+    this.#events = events;
     this.#timing = timing;
     this.#onError = onError;
-    this.#nextIndex = facts.checkpoint.segmentCount;
-    this.#endMs = facts.checkpoint.checkpointMs;
-    this.#doneMs = facts.checkpoint.checkpointMs;
-    this.#language = facts.checkpoint.language;
+    this.#nextIndex = events.checkpoint.segmentCount;
+    this.#endMs = events.checkpoint.checkpointMs;
+    this.#doneMs = events.checkpoint.checkpointMs;
+    this.#language = events.checkpoint.language;
   }
 
   /** Segments so far, of this run and those before. */
@@ -69,7 +69,7 @@ export class SegmentPublisher {
     this.#schedule();
   }
 
-  /** Publishes what is left and returns the checkpoint for the run's last fact. */
+  /** Publishes what is left and returns the checkpoint for the run's last event. */
   async finish(): Promise<{ readonly checkpointMs: number; readonly language: string | null }> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
@@ -108,10 +108,10 @@ export class SegmentPublisher {
     for (const [position, part] of parts.entries()) {
       const last = part.at(-1);
       const isLast = position === parts.length - 1;
-      await this.#facts.publish(
+      await this.#events.publish(
         { type: 'segments', segments: part.map((segment) => ({ ...segment, words: copyOf(segment.words) })) },
         {
-          segmentCount: last === undefined ? this.#facts.checkpoint.segmentCount : last.index + 1,
+          segmentCount: last === undefined ? this.#events.checkpoint.segmentCount : last.index + 1,
           checkpointMs: isLast ? doneMs : (last?.endMs ?? doneMs),
           language,
         },

@@ -4,27 +4,27 @@ import { callEngine, openReport, type Run, refuseTooLong, type Transcribed } fro
 
 /** One call of an engine that reads the recording itself. */
 export async function transcribeSource(engine: SourceEngine, run: Run): Promise<Transcribed> {
-  const { order, facts, progress, segments } = run;
-  const resumeMs = Math.max(order.range.startMs, facts.checkpoint.checkpointMs);
+  const { task, events, progress, segments } = run;
+  const resumeMs = Math.max(task.range.startMs, events.checkpoint.checkpointMs);
   const bounds = { offsetMs: 0, endMs: null };
   const { report, audioMs, close } = openReport(run, bounds, (segment) => after(segment, resumeMs));
   progress.enter('TRANSCRIBING');
-  foresee(order.audio.durationMs, run);
+  foresee(task.audio.durationMs, run);
   const startedAt = Date.now();
   try {
-    const { kind, url, contentType, sizeBytes } = order.audio;
+    const { kind, url, contentType, sizeBytes } = task.audio;
     const source = {
-      jobId: order.jobId,
-      attempt: facts.attempt,
+      jobId: task.jobId,
+      attempt: events.attempt,
       kind,
       url,
       contentType,
       sizeBytes,
       resumeMs,
-      options: order.options,
-      language: facts.checkpoint.language ?? order.options.language,
+      options: task.options,
+      language: events.checkpoint.language ?? task.options.language,
       open: async (signal: AbortSignal) => {
-        const opened = await run.audio.open(order.audio, { maxBytes: order.limits.maxAudioBytes }, signal);
+        const opened = await run.audio.open(task.audio, { maxBytes: task.limits.maxAudioBytes }, signal);
         const learn = (claimedMs: number) => foresee(claimedMs, run);
         return { ...opened, stream: withDuration(opened.stream, opened.sizeBytes, learn) };
       },

@@ -5,10 +5,10 @@ import { callEngine, openReport, type Run, type Transcribed } from './transcribe
 
 /** Fetch, decode, cut, and one call of the engine for each piece. */
 export async function transcribeWav(engine: WavEngine, run: Run): Promise<Transcribed> {
-  const { order, facts, segments, progress, signal } = run;
+  const { task, events, segments, progress, signal } = run;
   const wav = await prepare(run);
-  const endMs = Math.min(order.range.endMs ?? wav.durationMs, wav.durationMs);
-  const fromMs = Math.max(order.range.startMs, facts.checkpoint.checkpointMs);
+  const endMs = Math.min(task.range.endMs ?? wav.durationMs, wav.durationMs);
+  const fromMs = Math.max(task.range.startMs, events.checkpoint.checkpointMs);
   progress.total(endMs);
   progress.enter('TRANSCRIBING');
   progress.processed(fromMs);
@@ -35,7 +35,7 @@ export async function transcribeWav(engine: WavEngine, run: Run): Promise<Transc
   return {
     language: segments.language,
     languageConfidence: first?.languageConfidence ?? null,
-    model: last?.model ?? order.options.model,
+    model: last?.model ?? task.options.model,
     requestId: last?.requestId ?? null,
     durationMs: wav.durationMs,
     computeMs,
@@ -43,15 +43,15 @@ export async function transcribeWav(engine: WavEngine, run: Run): Promise<Transc
 }
 
 async function prepare(run: Run): Promise<{ readonly path: string; readonly durationMs: number }> {
-  const { order, facts, progress, directory, signal } = run;
-  const { maxAudioBytes, maxAudioMs } = order.limits;
+  const { task, events, progress, directory, signal } = run;
+  const { maxAudioBytes, maxAudioMs } = task.limits;
   progress.enter('FETCHING');
-  const fetched = await run.audio.fetch(order.audio, { directory, maxBytes: maxAudioBytes }, signal);
+  const fetched = await run.audio.fetch(task.audio, { directory, maxBytes: maxAudioBytes }, signal);
   progress.enter('DECODING');
   const decoded = await run.audio.decode(fetched.path, { directory, maxDurationMs: maxAudioMs }, signal);
   const { durationMs, codec, sampleRate, channels } = decoded;
   const { sizeBytes, sha256 } = fetched;
-  await facts.publish({ type: 'audio', durationMs, codec, sampleRate, channels, sizeBytes, sha256 });
+  await events.publish({ type: 'audio', durationMs, codec, sampleRate, channels, sizeBytes, sha256 });
   if (fetched.path !== decoded.path) await rm(fetched.path, { force: true });
   return { path: decoded.path, durationMs };
 }
@@ -65,8 +65,8 @@ async function transcribePiece(engine: WavEngine, piece: AudioPiece, run: Run): 
         path: piece.path,
         durationMs: piece.durationMs,
         workDirectory: run.directory,
-        options: run.order.options,
-        language: run.segments.language ?? run.order.options.language,
+        options: run.task.options,
+        language: run.segments.language ?? run.task.options.language,
       },
       report,
       run.signal,

@@ -1,20 +1,20 @@
-import type { Order } from '../../src/contract/messages.ts';
-import { DecodeFailure } from '../audio/decode-failure.ts';
+import type { TaskMessage } from '../../src/contract/messages.ts';
 import type { AudioPipeline } from '../audio/audio-pipeline.ts';
+import { DecodeFailure } from '../audio/decode-failure.ts';
 import { EngineError, type EngineReport, type EngineResult, type EngineSegment } from '../engines/engine.ts';
-import type { FactPublisher } from './event-publisher.ts';
+import type { EventPublisher } from './event-publisher.ts';
 import type { SegmentBounds } from './fit-segments.ts';
 import type { ProgressPublisher } from './progress-publisher.ts';
 import type { SegmentPublisher } from './segment-publisher.ts';
 
 /** What one run works with. */
 export interface Run {
-  readonly order: Order;
+  readonly task: TaskMessage;
   readonly audio: AudioPipeline;
   /** Private to the run, removed after it. */
   readonly directory: string;
   readonly pieceMs: number;
-  readonly facts: FactPublisher;
+  readonly events: EventPublisher;
   readonly segments: SegmentPublisher;
   readonly progress: ProgressPublisher;
   /** Aborted when the run must end, whatever the reason. */
@@ -67,9 +67,9 @@ export function openReport(
           refuseTooLong(audioMs, run, requestId ?? null);
           if (run.signal.aborted) return;
           run.progress.total(audioMs);
-          const { sizeBytes, sha256 } = run.order.audio;
+          const { sizeBytes, sha256 } = run.task.audio;
           const form = { codec: null, sampleRate: null, channels, sizeBytes, sha256 };
-          run.facts.publish({ type: 'audio', durationMs: audioMs, ...form }).catch(run.fail);
+          run.events.publish({ type: 'audio', durationMs: audioMs, ...form }).catch(run.fail);
         }),
     },
   };
@@ -77,7 +77,7 @@ export function openReport(
 
 /** Ends the run when the recording is longer than the service allows; `requestId` of what was paid for it. */
 export function refuseTooLong(durationMs: number | null, run: Run, requestId: string | null): void {
-  const { maxAudioMs } = run.order.limits;
+  const { maxAudioMs } = run.task.limits;
   if (durationMs === null || durationMs <= maxAudioMs) return;
   run.fail(new EngineError(DecodeFailure.tooLong(maxAudioMs).failure, { requestId }));
 }

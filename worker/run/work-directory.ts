@@ -22,9 +22,9 @@ export async function prepareWorkDirectory(parent: string): Promise<string> {
 /** A private folder for one attempt. */
 export function attemptDirectory(
   workDirectory: string,
-  instance: string,
+  runId: string,
 ): { readonly path: string; make(): Promise<void>; remove(): Promise<void> } {
-  const path = join(workDirectory, instance);
+  const path = join(workDirectory, runId);
   return {
     path,
     make: async () => {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createLogger } from '../../../src/observability/logger.ts';
 import { type Services, startServices } from '../../../src/local/services.ts';
+import { createLogger } from '../../../src/observability/logger.ts';
 
 let dataDirectory: string;
 let services: Services | undefined;

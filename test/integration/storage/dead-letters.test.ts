@@ -38,7 +38,7 @@ describe('dead letters beyond the limit of one call', () => {
 
 describe('the reason of a cancel', () => {
   it('is refused above 200 characters', async () => {
-    const retry = { baseDelayMs: 1, maxDelayMs: 1, maxLostAttempts: 3 };
+    const retry = { baseDelayMs: 1, maxDelayMs: 1, maxLostRuns: 3 };
     const id = await storage.insert();
     const broker = ports.broker as unknown as Parameters<typeof cancelJob>[0]['broker'];
     const cancel = (reason: string) => cancelJob({ ...ports, broker, retry }, BY, { id, reason });

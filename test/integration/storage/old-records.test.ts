@@ -8,13 +8,13 @@ beforeAll(async () => {
 });
 afterAll(() => storage.close());
 
-it('keeps quarantined facts for 90 days and models for 30', async () => {
+it('keeps quarantined events for 90 days and models for 30', async () => {
   const { database } = storage;
   const now = new Date();
   const ago = (days: number) => new Date(now.getTime() - days * DAY_MS);
   for (const [sequence, days] of [89, 91].entries()) {
     await database.query(
-      `INSERT INTO fact_quarantine (stream_epoch, sequence, subject, data, error, quarantined_at)
+      `INSERT INTO event_quarantine (stream_epoch, sequence, subject, data, error, quarantined_at)
        VALUES ('e', $1, 's', '', 'broken', $2)`,
       [sequence, ago(days)],
     );
@@ -28,6 +28,6 @@ it('keeps quarantined facts for 90 days and models for 30', async () => {
 
   await deleteOldRecords(database, now);
 
-  expect(await database.query('SELECT sequence::int FROM fact_quarantine')).toEqual([{ sequence: 0 }]);
+  expect(await database.query('SELECT sequence::int FROM event_quarantine')).toEqual([{ sequence: 0 }]);
   expect(await database.query('SELECT name FROM models')).toEqual([{ name: 'of-29' }]);
 });

@@ -19,9 +19,9 @@ function aReconciler(broker: Broker): Reconciler {
     ...{ store: storage.store, schedule: createJobSchedule(storage.database), broker },
     environment: { now: () => new Date(), random: () => 0, uuid: () => '' },
     brokerReady: () => true,
-    retry: { baseDelayMs: 1, maxDelayMs: 1, maxLostAttempts: 3 },
+    retry: { baseDelayMs: 1, maxDelayMs: 1, maxLostRuns: 3 },
     times: { intervalMs: 1000, silentMs: 1000, lostMs: 60_000 },
-    lastHeardAt: () => null,
+    lastSeenAt: () => null,
     findOrphans: async () => [],
     log: pino({ level: 'silent' }),
   });
@@ -30,7 +30,7 @@ function aReconciler(broker: Broker): Reconciler {
 it('finds the one order that is gone behind a thousand that wait', async () => {
   await storage.database.query(
     `INSERT INTO jobs (id, tenant_id, status, queue, priority, engines, source_url, model, timestamps, diarize,
-       translate_to_english, vocabulary, submitted_at, queued_at, admitted_at, order_sequence, max_attempts, updated_at)
+       translate_to_english, vocabulary, submitted_at, queued_at, admitted_at, task_sequence, max_attempts, updated_at)
      SELECT 'job_' || lpad(n::text, 32, '0'), 'ten_default', 'QUEUED', 'whisper', 1, '{WHISPER}', 'https://e.com/a',
        'default', 'SEGMENT', false, false, '{}', now(), now(), now() - interval '1 hour' + n * interval '1 second',
        CASE WHEN n = 1001 THEN ${LOST_ORDER} ELSE n END, 3, now()
@@ -38,9 +38,9 @@ it('finds the one order that is gone behind a thousand that wait', async () => {
   );
   const published: AdmittedJob[] = [];
   const broker = {
-    orderExists: async (sequence: number) => sequence !== LOST_ORDER,
-    attemptToOrder: async (_id: string, rows: { readonly nextAttempt: number }) => rows.nextAttempt,
-    publishOrder: async (job: AdmittedJob) => ({ sequence: LOST_ORDER + published.push(job) }),
+    taskExists: async (sequence: number) => sequence !== LOST_ORDER,
+    attemptForTask: async (_id: string, rows: { readonly nextAttempt: number }) => rows.nextAttempt,
+    publishTask: async (job: AdmittedJob) => ({ sequence: LOST_ORDER + published.push(job) }),
   } as unknown as Broker;
   const reconciler = aReconciler(broker);
   const stop = new AbortController();
@@ -74,7 +74,7 @@ it('ends a waiting job that is late behind a hundred that workers have taken', a
 it('presses a cancel, with its reason, behind a hundred that workers are slow to follow', async () => {
   for (let n = 0; n < 101; n += 1) await storage.insert();
   await storage.database.query(
-    `UPDATE jobs SET status = 'PROCESSING', attempt = 1, instance = 'i', admitted_at = now(),
+    `UPDATE jobs SET status = 'PROCESSING', attempt = 1, run_id = 'i', admitted_at = now(),
        cancel_requested_at = now(), cancel_reason = 'wrong file'`,
   );
   const pressed = new Map<string, string | null>();

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyFact } from '../../../src/app/apply-event.ts';
+import { applyEvent } from '../../../src/app/apply-event.ts';
 import type { JobUpdate } from '../../../src/app/ports.ts';
-import type { FactMessage } from '../../../src/contract/messages.ts';
+import type { EventMessage } from '../../../src/contract/messages.ts';
 import type { Job } from '../../../src/domain/job.ts';
 import { isFinal, JOB_STATUSES } from '../../../src/domain/vocabulary.ts';
 import { aFailure, aQueuedJob, aScheduledJob, later, NOON, POLICY } from '../../support/builders.ts';
@@ -40,7 +40,7 @@ const ORDINARY: readonly fc.WeightedArbitrary<Step>[] = [
     weight: 10,
     arbitrary: fc.constant(
       step('project', (fleet) => {
-        // In its own order a chain has no gap, and nobody else's facts are in it.
+        // In its own task a chain has no gap, and nobody else's events are in it.
         expect([null, 'JOB_FINAL', 'STALE']).toContain(fleet.project());
       }),
     ),
@@ -86,7 +86,7 @@ function holdsFor(noise: readonly fc.WeightedArbitrary<Step>[], atTheEnd: Happen
   const steps = fc.array(fc.oneof(...ORDINARY, ...noise), { maxLength: 60, size: 'max' });
   fc.assert(
     fc.property(newJob, steps, (job, happenings) => {
-      const fleet = new Fleet(job, (before, fact, update) => expectLawful(fleet, before, fact, update));
+      const fleet = new Fleet(job, (before, event, update) => expectLawful(fleet, before, event, update));
       for (const { happen } of happenings) {
         happen(fleet);
         expectConsistent(fleet);
@@ -99,8 +99,8 @@ function holdsFor(noise: readonly fc.WeightedArbitrary<Step>[], atTheEnd: Happen
   );
 }
 
-/** What must be true of every accepted fact. */
-function expectLawful(fleet: Fleet, before: Job, fact: FactMessage, update: JobUpdate): void {
+/** What must be true of every accepted event. */
+function expectLawful(fleet: Fleet, before: Job, event: EventMessage, update: JobUpdate): void {
   const { job } = update;
   expect(isFinal(before.status), 'a final job was changed').toBe(false);
   const forward =
@@ -112,7 +112,7 @@ function expectLawful(fleet: Fleet, before: Job, fact: FactMessage, update: JobU
     expect(update.attemptStarted.number).toBe(Math.max(...fleet.attempts.keys()));
     expect(update.attemptStarted.number).toBeGreaterThan(before.attempt);
   }
-  expect(applyFact(job, fact, POLICY, fleet.now, 0.5), 'a fact was accepted twice').toMatchObject({
+  expect(applyEvent(job, event, POLICY, fleet.now, 0.5), 'an event was accepted twice').toMatchObject({
     ok: false,
   });
   if ('finishedAt' in job) expect(job.finishedAt).toEqual(fleet.now);
@@ -140,7 +140,7 @@ function expectConsistent({ job, transcript, attempts }: Fleet): void {
   expect(open, `open attempts of a job that is ${job.status}`).toEqual(
     job.status === 'PROCESSING' ? [job.attempt] : [],
   );
-  if (job.status === 'PROCESSING') expect(job.instance).not.toBeNull();
+  if (job.status === 'PROCESSING') expect(job.runId).not.toBeNull();
 
   expect(transcript).toEqual(SCRIPT.slice(0, transcript.length));
   expect(job.checkpoint.segmentCount).toBe(transcript.length);
@@ -156,7 +156,7 @@ function expectConsistent({ job, transcript, attempts }: Fleet): void {
   );
 }
 
-describe('a job whose facts come in order', () => {
+describe('a job whose events come in order', () => {
   it('keeps its rows consistent whatever workers, server and user do', () => {
     holdsFor([]);
   });
@@ -164,7 +164,7 @@ describe('a job whose facts come in order', () => {
   it('is over once the server said so on its chain', () => {
     holdsFor([], ({ chain, job, retriedAt }) => {
       const tail = chain.at(-1);
-      if (tail === undefined || tail.type === 'lost' || !tail.instance.startsWith('server')) return;
+      if (tail === undefined || tail.type === 'lost' || !tail.runId.startsWith('server')) return;
       if (chain.length > retriedAt) expect(isFinal(job.status), `${tail.type}, but ${job.status}`).toBe(true);
     });
   });
@@ -180,17 +180,17 @@ describe('a job whose facts come in order', () => {
   });
 });
 
-describe('a job that also gets facts it must not believe', () => {
-  const refused = (fleet: Fleet, fact: FactMessage | undefined) => {
-    if (fact === undefined) return;
+describe('a job that also gets events it must not believe', () => {
+  const refused = (fleet: Fleet, event: EventMessage | undefined) => {
+    if (event === undefined) return;
     const before = fleet.job;
     expect(
-      fleet.apply(fact),
-      `${fact.type} ${fact.attempt}.${fact.ordinal} of ${fact.instance}`,
+      fleet.apply(event),
+      `${event.type} ${event.attempt}.${event.ordinal} of ${event.runId}`,
     ).not.toBeNull();
     expect(fleet.job).toBe(before);
   };
-  const anyFact = (happen: (fleet: Fleet, pick: number) => void, name: string) => [
+  const anyEvent = (happen: (fleet: Fleet, pick: number) => void, name: string) => [
     {
       weight: 12,
       arbitrary: fc.nat({ max: 60 }).map((pick) => step(`${name} ${pick}`, (fleet) => happen(fleet, pick))),
@@ -199,7 +199,7 @@ describe('a job that also gets facts it must not believe', () => {
 
   it('refuses each one it has read before', () => {
     holdsFor(
-      anyFact((fleet, pick) => {
+      anyEvent((fleet, pick) => {
         if (fleet.read > 0) refused(fleet, fleet.chain[pick % fleet.read]);
       }, 'repeat'),
     );
@@ -207,43 +207,43 @@ describe('a job that also gets facts it must not believe', () => {
 
   it('refuses each one that comes before another it needs', () => {
     holdsFor(
-      anyFact((fleet, pick) => {
+      anyEvent((fleet, pick) => {
         const ahead = fleet.chain.slice(fleet.read + 1);
-        const fact = ahead[pick % Math.max(1, ahead.length)];
-        if (fact === undefined) return;
+        const event = ahead[pick % Math.max(1, ahead.length)];
+        if (event === undefined) return;
         // A later attempt may begin, or be canceled before it began, when no segment is missing in between;
         // what follows on it is then in order.
         const { attempt, lastOrdinal, checkpoint } = fleet.job;
         const whole =
-          fact.generation !== checkpoint.generation || fact.segmentCount <= checkpoint.segmentCount;
-        const begins = fact.ordinal === 1 && fact.attempt > attempt && whole;
-        const follows = fact.ordinal === lastOrdinal + 1 && fact.attempt === attempt;
-        if (begins || follows) fleet.apply(fact);
-        else refused(fleet, fact);
+          event.generation !== checkpoint.generation || event.segmentCount <= checkpoint.segmentCount;
+        const begins = event.ordinal === 1 && event.attempt > attempt && whole;
+        const follows = event.ordinal === lastOrdinal + 1 && event.attempt === attempt;
+        if (begins || follows) fleet.apply(event);
+        else refused(fleet, event);
       }, 'read ahead'),
     );
   });
 
   it('refuses each one of a former attempt', () => {
     holdsFor(
-      anyFact((fleet, pick) => {
-        const fact = fleet.chain[pick % Math.max(1, fleet.chain.length)];
+      anyEvent((fleet, pick) => {
+        const event = fleet.chain[pick % Math.max(1, fleet.chain.length)];
         const { attempt, lastOrdinal } = fleet.job;
-        if (fact === undefined || attempt === 0) return;
-        refused(fleet, { ...fact, attempt: attempt - 1, ordinal: lastOrdinal + 1 });
+        if (event === undefined || attempt === 0) return;
+        refused(fleet, { ...event, attempt: attempt - 1, ordinal: lastOrdinal + 1 });
       }, 'stale'),
     );
   });
 
   it('refuses each one of another run of the attempt in hand', () => {
     holdsFor(
-      anyFact((fleet, pick) => {
-        // Only the server says `lost`, and always as another instance.
-        const facts = fleet.chain.filter(({ type }) => type !== 'lost');
-        const fact = facts[pick % Math.max(1, facts.length)];
+      anyEvent((fleet, pick) => {
+        // Only the server says `lost`, and always as another runId.
+        const events = fleet.chain.filter(({ type }) => type !== 'lost');
+        const event = events[pick % Math.max(1, events.length)];
         const { status, attempt, lastOrdinal } = fleet.job;
-        if (fact === undefined || status !== 'PROCESSING') return;
-        refused(fleet, { ...fact, attempt, instance: 'run-of-a-zombie', ordinal: lastOrdinal + 1 });
+        if (event === undefined || status !== 'PROCESSING') return;
+        refused(fleet, { ...event, attempt, runId: 'run-of-a-zombie', ordinal: lastOrdinal + 1 });
       }, 'foreign'),
     );
   });

@@ -1,61 +1,61 @@
 import { describe, expect, it } from 'vitest';
-import { applyFact } from '../../../src/app/apply-event.ts';
+import { applyEvent } from '../../../src/app/apply-event.ts';
 import type { JobUpdate } from '../../../src/app/ports.ts';
-import type { FactMessage } from '../../../src/contract/messages.ts';
+import type { EventMessage } from '../../../src/contract/messages.ts';
 import type { Job } from '../../../src/domain/job.ts';
 import type { Refusal } from '../../../src/domain/transition.ts';
 import {
   aCheckpoint,
-  aCompletedFact,
+  aCompletedEvent,
   aCompletedJob,
-  aFailedFact,
+  aFailedEvent,
   aFailure,
-  anAudioFact,
-  anEndingFact,
+  anAudioEvent,
+  anEndingEvent,
   aProcessingJob,
   aQueuedJob,
   aSegment,
-  aSegmentsFact,
-  aStartedFact,
+  aSegmentsEvent,
+  aStartedEvent,
   INSTANCE,
   later,
   NOON,
   POLICY,
 } from '../../support/builders.ts';
 
-/** The server hears of a fact a little after it was made. */
+/** The server hears of an event a little after it was made. */
 const NOW = later(200);
 
-function updateOf(job: Job, fact: FactMessage): JobUpdate {
-  const applied = applyFact(job, fact, POLICY, NOW, 0.5);
+function updateOf(job: Job, event: EventMessage): JobUpdate {
+  const applied = applyEvent(job, event, POLICY, NOW, 0.5);
   if (!applied.ok) throw new Error(`refused: ${applied.refusal}`);
   return applied.update;
 }
 
-function refusalOf(job: Job, fact: FactMessage): Refusal | null {
-  const applied = applyFact(job, fact, POLICY, NOW, 0.5);
+function refusalOf(job: Job, event: EventMessage): Refusal | null {
+  const applied = applyEvent(job, event, POLICY, NOW, 0.5);
   return applied.ok ? null : applied.refusal;
 }
 
 const SECOND = aSegment({ index: 1, startMs: 2_000, endMs: 3_500, text: 'How are you?' });
 
-describe('applyFact', () => {
-  it('keeps both times: the fact’s own, and when the server heard of it', () => {
-    expect(updateOf(aQueuedJob(), aStartedFact())).toMatchObject({ at: NOW, factAt: NOON });
+describe('applyEvent', () => {
+  it('keeps both times: the event’s own, and when the server heard of it', () => {
+    expect(updateOf(aQueuedJob(), aStartedEvent())).toMatchObject({ at: NOW, eventAt: NOON });
   });
 
   it('opens an attempt when a run starts', () => {
-    const update = updateOf(aQueuedJob(), aStartedFact({ model: 'large-v3' }));
+    const update = updateOf(aQueuedJob(), aStartedEvent({ model: 'large-v3' }));
 
     expect(update).toMatchObject({
-      job: { status: 'PROCESSING', attempt: 1, instance: INSTANCE },
+      job: { status: 'PROCESSING', attempt: 1, runId: INSTANCE },
       workerId: 'wrk_1',
       attemptStarted: {
         number: 1,
         engine: 'WHISPER',
         model: 'large-v3',
         workerId: 'wrk_1',
-        instance: INSTANCE,
+        runId: INSTANCE,
         startedAt: NOON,
       },
     });
@@ -64,7 +64,7 @@ describe('applyFact', () => {
   });
 
   it('closes the attempt before as lost when nobody ended it', () => {
-    const update = updateOf(aProcessingJob(), aStartedFact({ attempt: 2, instance: 'run-b' }));
+    const update = updateOf(aProcessingJob(), aStartedEvent({ attempt: 2, runId: 'run-b' }));
 
     expect(update.attemptEnded).toEqual([
       { number: 1, outcome: 'LOST', failure: null, finishedAt: NOON, requestId: null },
@@ -76,14 +76,14 @@ describe('applyFact', () => {
     const checkpoint = aCheckpoint({ segmentCount: 5, checkpointMs: 50_000 });
     const job = aQueuedJob({ attempt: 1, lastOrdinal: 9, checkpoint });
 
-    const update = updateOf(job, aStartedFact({ attempt: 2, segmentCount: 3, checkpointMs: 30_000 }));
+    const update = updateOf(job, aStartedEvent({ attempt: 2, segmentCount: 3, checkpointMs: 30_000 }));
 
     expect(update.dropSegmentsFrom).toBe(3);
     expect(update.job.checkpoint).toMatchObject({ generation: 1, segmentCount: 3 });
   });
 
   it('stores what the recording turned out to be', () => {
-    expect(updateOf(aProcessingJob(), anAudioFact()).audio).toMatchObject({
+    expect(updateOf(aProcessingJob(), anAudioEvent()).audio).toMatchObject({
       durationMs: 60_000,
       codec: 'mp3',
       sampleRate: 44_100,
@@ -94,7 +94,7 @@ describe('applyFact', () => {
   });
 
   it('appends segments and moves the checkpoint behind them', () => {
-    const update = updateOf(aProcessingJob(), aSegmentsFact([aSegment(), SECOND], { language: 'en' }));
+    const update = updateOf(aProcessingJob(), aSegmentsEvent([aSegment(), SECOND], { language: 'en' }));
 
     expect(update.segments).toEqual([aSegment(), SECOND]);
     expect(update.job.checkpoint).toEqual(
@@ -103,18 +103,18 @@ describe('applyFact', () => {
   });
 
   it('moves the checkpoint over silence', () => {
-    const update = updateOf(aProcessingJob(), aSegmentsFact([], { checkpointMs: 30_000 }));
+    const update = updateOf(aProcessingJob(), aSegmentsEvent([], { checkpointMs: 30_000 }));
 
     expect(update.segments).toEqual([]);
     expect(update.job.checkpoint).toMatchObject({ segmentCount: 0, checkpointMs: 30_000 });
   });
 
   it('refuses segments that would leave a hole in the transcript', () => {
-    expect(refusalOf(aProcessingJob(), aSegmentsFact([SECOND]))).toBe('GAP');
+    expect(refusalOf(aProcessingJob(), aSegmentsEvent([SECOND]))).toBe('GAP');
   });
 
   it('ends the attempt and the job when it is completed, and adds up what it cost', () => {
-    const update = updateOf(aProcessingJob(), aCompletedFact({ requestId: 'req-7', model: 'nova-3' }));
+    const update = updateOf(aProcessingJob(), aCompletedEvent({ requestId: 'req-7', model: 'nova-3' }));
 
     expect(update).toMatchObject({
       job: { status: 'COMPLETED', finishedAt: NOW },
@@ -137,7 +137,7 @@ describe('applyFact', () => {
   it('keeps the failure with the attempt, and the engine’s own id of the request', () => {
     const failure = aFailure();
 
-    const update = updateOf(aProcessingJob(), aFailedFact(failure, { requestId: 'req-8' }));
+    const update = updateOf(aProcessingJob(), aFailedEvent(failure, { requestId: 'req-8' }));
 
     expect(update.job).toMatchObject({ status: 'RETRYING', failure });
     expect(update.attemptEnded).toEqual([
@@ -146,11 +146,11 @@ describe('applyFact', () => {
   });
 
   it.each([
-    { type: 'canceled', outcome: 'CANCELED', status: 'CANCELED', instance: INSTANCE },
-    { type: 'released', outcome: 'RELEASED', status: 'QUEUED', instance: INSTANCE },
-    { type: 'lost', outcome: 'LOST', status: 'QUEUED', instance: 'server-1' },
-  ] as const)('ends an attempt that was $type', ({ type, outcome, status, instance }) => {
-    const update = updateOf(aProcessingJob(), anEndingFact(type, { instance }));
+    { type: 'canceled', outcome: 'CANCELED', status: 'CANCELED', runId: INSTANCE },
+    { type: 'released', outcome: 'RELEASED', status: 'QUEUED', runId: INSTANCE },
+    { type: 'lost', outcome: 'LOST', status: 'QUEUED', runId: 'server-1' },
+  ] as const)('ends an attempt that was $type', ({ type, outcome, status, runId }) => {
+    const update = updateOf(aProcessingJob(), anEndingEvent(type, { runId }));
 
     expect(update.job.status).toBe(status);
     expect(update.attemptEnded).toEqual([
@@ -161,7 +161,7 @@ describe('applyFact', () => {
   it('closes the lost attempt too when a worker finds the job canceled instead of beginning another', () => {
     const job = aProcessingJob({ cancelRequestedAt: NOON, lastOrdinal: 7 });
 
-    const update = updateOf(job, anEndingFact('canceled', { attempt: 2, instance: 'run-b', ordinal: 1 }));
+    const update = updateOf(job, anEndingEvent('canceled', { attempt: 2, runId: 'run-b', ordinal: 1 }));
 
     expect(update.job).toMatchObject({ status: 'CANCELED', attempt: 2, lastOrdinal: 1 });
     expect(update.attemptEnded).toEqual([
@@ -172,14 +172,14 @@ describe('applyFact', () => {
   it.each([
     { because: 'a job that is over', job: aCompletedJob(), refusal: 'JOB_FINAL' },
     { because: 'a former attempt', job: aProcessingJob({ attempt: 2 }), refusal: 'STALE' },
-    { because: 'a foreign run', job: aProcessingJob({ instance: 'run-b' }), refusal: 'NOT_THE_INSTANCE' },
+    { because: 'a foreign run', job: aProcessingJob({ runId: 'run-b' }), refusal: 'NOT_THE_RUN' },
     { because: 'a repeat', job: aProcessingJob({ lastOrdinal: 2 }), refusal: 'STALE' },
-    { because: 'missing facts before it', job: aProcessingJob({ lastOrdinal: 0 }), refusal: 'GAP' },
-  ] as const)('passes on why a fact was refused: $because', ({ job, refusal }) => {
-    for (const fact of [anAudioFact(), aSegmentsFact([]), aCompletedFact(), aFailedFact(aFailure())]) {
-      expect(refusalOf(job, fact)).toBe(refusal);
+    { because: 'missing events before it', job: aProcessingJob({ lastOrdinal: 0 }), refusal: 'GAP' },
+  ] as const)('passes on why an event was refused: $because', ({ job, refusal }) => {
+    for (const event of [anAudioEvent(), aSegmentsEvent([]), aCompletedEvent(), aFailedEvent(aFailure())]) {
+      expect(refusalOf(job, event)).toBe(refusal);
     }
-    expect(refusalOf(job, anEndingFact('released'))).toBe(refusal);
-    expect(refusalOf(job, anEndingFact('canceled'))).toBe(refusal);
+    expect(refusalOf(job, anEndingEvent('released'))).toBe(refusal);
+    expect(refusalOf(job, anEndingEvent('canceled'))).toBe(refusal);
   });
 });

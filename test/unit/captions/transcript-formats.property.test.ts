@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Segment, Word } from '../../../src/domain/transcript.ts';
 import type { TranscriptFormatOptions } from '../../../src/captions/transcript-formats.ts';
+import type { Segment, Word } from '../../../src/domain/transcript.ts';
 import { type ReadCaption, readSubRip, readWebVtt, withoutMarkup } from '../../support/captions.ts';
 import { writeTranscript } from '../../support/write-transcript.ts';
 

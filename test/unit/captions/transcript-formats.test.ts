@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import type { Segment } from '../../../src/domain/transcript.ts';
 import {
   contentTypeOf,
   fileExtensionOf,
@@ -8,6 +7,7 @@ import {
   type TranscriptFormatOptions,
   transcriptWriter,
 } from '../../../src/captions/transcript-formats.ts';
+import type { Segment } from '../../../src/domain/transcript.ts';
 import { aSegment, wordsOf } from '../../support/builders.ts';
 import { writeTranscript } from '../../support/write-transcript.ts';
 

@@ -4,9 +4,9 @@ import {
   CodecError,
   decode,
   encode,
-  factId,
+  eventId,
   MAX_MESSAGE_BYTES,
-  orderId,
+  taskId,
 } from '../../../src/contract/codec.ts';
 
 const Note = z.object({ text: z.string(), inner: z.object({ count: z.number().int() }).optional() });
@@ -75,20 +75,20 @@ describe('decode', () => {
 });
 
 describe('message ids', () => {
-  const fact = { jobId: 'job_1', instance: 'run-a', ordinal: 1 };
-  const order = { jobId: 'job_1', attempt: 1, run: 1 };
+  const event = { jobId: 'job_1', runId: 'run-a', ordinal: 1 };
+  const task = { jobId: 'job_1', attempt: 1, publication: 1 };
 
   it('differ between two runs of one attempt, so that neither takes the other for its own repeat', () => {
-    expect(factId({ ...fact, instance: 'run-b' })).not.toBe(factId(fact));
+    expect(eventId({ ...event, runId: 'run-b' })).not.toBe(eventId(event));
   });
 
-  it('differ between facts of a run', () => {
-    expect(factId({ ...fact, ordinal: 2 })).not.toBe(factId(fact));
+  it('differ between events of a run', () => {
+    expect(eventId({ ...event, ordinal: 2 })).not.toBe(eventId(event));
   });
 
-  it('differ between publications of an order', () => {
-    const ids = [order, { ...order, run: 2 }, { ...order, attempt: 2 }, { ...order, jobId: 'job_2' }].map(
-      orderId,
+  it('differ between publications of a task', () => {
+    const ids = [task, { ...task, publication: 2 }, { ...task, attempt: 2 }, { ...task, jobId: 'job_2' }].map(
+      taskId,
     );
 
     expect(new Set(ids).size).toBe(4);

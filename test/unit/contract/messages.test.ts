@@ -3,46 +3,46 @@ import type { z } from 'zod';
 import { CodecError, decode, encode, MAX_MESSAGE_BYTES } from '../../../src/contract/codec.ts';
 import {
   ControlMessage,
-  ENDING_FACTS,
+  ENDING_EVENTS,
+  EventMessage,
   endsAttempt,
-  FactMessage,
-  Order,
-  ProgressTick,
+  ProgressMessage,
+  TaskMessage,
   WorkerAnnouncement,
 } from '../../../src/contract/messages.ts';
 import {
-  aCompletedFact,
-  aFailedFact,
+  aCompletedEvent,
+  aFailedEvent,
   aFailure,
-  anAudioFact,
-  anEndingFact,
-  anOrder,
+  anAudioEvent,
+  anEndingEvent,
   aSegment,
-  aSegmentsFact,
-  aStartedFact,
+  aSegmentsEvent,
+  aStartedEvent,
+  aTask,
   JOB_ID,
   NOON,
   wordsOf,
 } from '../../support/builders.ts';
 
-const FACTS: FactMessage[] = [
-  aStartedFact(),
-  anAudioFact(),
-  anAudioFact({ durationMs: null, codec: null, sampleRate: null, channels: null, sizeBytes: null }),
-  aSegmentsFact([aSegment({ words: wordsOf('Hello there.', 0, 2_000), speaker: '0' })]),
-  aSegmentsFact([]),
-  aCompletedFact({ languageConfidence: null }),
-  aFailedFact(aFailure({ retryAfterMs: 1_000, detail: 'HTTP 503' })),
-  anEndingFact('canceled'),
-  anEndingFact('released'),
-  anEndingFact('lost', { instance: 'server' }),
+const EVENTS: EventMessage[] = [
+  aStartedEvent(),
+  anAudioEvent(),
+  anAudioEvent({ durationMs: null, codec: null, sampleRate: null, channels: null, sizeBytes: null }),
+  aSegmentsEvent([aSegment({ words: wordsOf('Hello there.', 0, 2_000), speaker: '0' })]),
+  aSegmentsEvent([]),
+  aCompletedEvent({ languageConfidence: null }),
+  aFailedEvent(aFailure({ retryAfterMs: 1_000, detail: 'HTTP 503' })),
+  anEndingEvent('canceled'),
+  anEndingEvent('released'),
+  anEndingEvent('lost', { runId: 'server' }),
 ];
 
-const TICK: ProgressTick = {
-  v: 1,
+const TICK: ProgressMessage = {
+  v: 2,
   jobId: JOB_ID,
   attempt: 1,
-  instance: 'run-a',
+  runId: 'run-a',
   at: NOON.getTime(),
   stage: 'TRANSCRIBING',
   processedMs: 1_000,
@@ -53,7 +53,7 @@ const TICK: ProgressTick = {
 };
 
 const ANNOUNCEMENT: WorkerAnnouncement = {
-  v: 1,
+  v: 2,
   workerId: 'wrk_1',
   hostname: 'mini',
   version: '0.1.0',
@@ -73,15 +73,15 @@ const ANNOUNCEMENT: WorkerAnnouncement = {
 };
 
 const MESSAGES: { readonly name: string; readonly schema: z.ZodType; readonly message: object }[] = [
-  { name: 'order', schema: Order, message: anOrder() },
-  { name: 'progress tick', schema: ProgressTick, message: TICK },
+  { name: 'task', schema: TaskMessage, message: aTask() },
+  { name: 'progress progress', schema: ProgressMessage, message: TICK },
   {
     name: 'control message',
     schema: ControlMessage,
-    message: { v: 1, jobId: JOB_ID, action: 'cancel', at: NOON.getTime(), reason: null },
+    message: { v: 2, jobId: JOB_ID, action: 'cancel', at: NOON.getTime(), reason: null },
   },
   { name: 'worker announcement', schema: WorkerAnnouncement, message: ANNOUNCEMENT },
-  ...FACTS.map((message) => ({ name: `${message.type} fact`, schema: FactMessage, message })),
+  ...EVENTS.map((message) => ({ name: `${message.type} event`, schema: EventMessage, message })),
 ];
 
 describe.each(MESSAGES)('a message of the protocol ($name)', ({ schema, message }) => {
@@ -94,7 +94,7 @@ describe.each(MESSAGES)('a message of the protocol ($name)', ({ schema, message 
   });
 
   it('is refused in another version, which would mean something else', () => {
-    expect(() => decode(schema, encode({ ...message, v: 2 }))).toThrow('message field v: ');
+    expect(() => decode(schema, encode({ ...message, v: 3 }))).toThrow('message field v: ');
   });
 
   it.each(Object.keys(message).filter((field) => field !== 'type'))('is refused without %s', (field) => {
@@ -105,39 +105,39 @@ describe.each(MESSAGES)('a message of the protocol ($name)', ({ schema, message 
   });
 });
 
-describe('facts', () => {
+describe('events', () => {
   it.each([
     { because: 'an unknown type', change: { type: 'paused' }, field: 'type' },
     { because: 'ordinal 0', change: { ordinal: 0 }, field: 'ordinal' },
-    { because: 'no instance', change: { instance: '' }, field: 'instance' },
+    { because: 'no runId', change: { runId: '' }, field: 'runId' },
     { because: 'a negative time', change: { checkpointMs: -1 }, field: 'checkpointMs' },
     { because: 'half a segment', change: { segmentCount: 1.5 }, field: 'segmentCount' },
     { because: 'a broken time', change: { at: null }, field: 'at' },
   ])('are refused with $because', ({ change, field }) => {
-    expect(() => decode(FactMessage, encode({ ...aStartedFact(), ...change }))).toThrow(
+    expect(() => decode(EventMessage, encode({ ...aStartedEvent(), ...change }))).toThrow(
       `message field ${field}: `,
     );
   });
 
   it('say where in a list of segments the fault is', () => {
-    const fact = aSegmentsFact([aSegment(), aSegment({ index: 1, confidence: 2 })]);
+    const event = aSegmentsEvent([aSegment(), aSegment({ index: 1, confidence: 2 })]);
 
-    expect(() => decode(FactMessage, encode(fact))).toThrow('message field segments.1.confidence: ');
+    expect(() => decode(EventMessage, encode(event))).toThrow('message field segments.1.confidence: ');
   });
 
   it('end an attempt, all but those in the middle of it', () => {
-    const types = [...new Set(FACTS.map(({ type }) => type))];
+    const types = [...new Set(EVENTS.map(({ type }) => type))];
 
     expect(types.filter((type) => !endsAttempt({ type }))).toEqual(['started', 'audio', 'segments']);
-    expect(types.filter((type) => endsAttempt({ type }))).toEqual([...ENDING_FACTS]);
+    expect(types.filter((type) => endsAttempt({ type }))).toEqual([...ENDING_EVENTS]);
   });
 });
 
-describe('an order', () => {
+describe('a task', () => {
   it('with all the vocabulary a job may have is far below the 64 KiB of its stream', () => {
-    const options = { ...anOrder().options, vocabulary: Array.from({ length: 100 }, () => 'é'.repeat(100)) };
+    const options = { ...aTask().options, vocabulary: Array.from({ length: 100 }, () => 'é'.repeat(100)) };
 
-    expect(encode(anOrder({ options })).byteLength).toBeLessThan(64 * 1024);
+    expect(encode(aTask({ options })).byteLength).toBeLessThan(64 * 1024);
     expect(64 * 1024).toBeLessThan(MAX_MESSAGE_BYTES);
   });
 });

@@ -5,7 +5,7 @@ import type { Report } from '../../../src/domain/transition.ts';
 import type { Failure } from '../../../src/domain/vocabulary.ts';
 import { aFailure, aProcessingJob, INSTANCE, later, NOON, POLICY } from '../../support/builders.ts';
 
-const NEXT: Report = { attempt: 1, instance: INSTANCE, ordinal: 2 };
+const NEXT: Report = { attempt: 1, runId: INSTANCE, ordinal: 2 };
 const PERMANENT = aFailure({ kind: 'AUDIO', code: 'AUDIO_NOT_RECOGNIZED', retryable: false });
 
 const fail = (job: Job, report: Report, failure: Failure, random = 0.5) =>
@@ -45,11 +45,11 @@ describe('failAttempt', () => {
   });
 
   it('is a dead letter when its worker was lost too often', () => {
-    const job = aProcessingJob({ lostAttempts: 3, maxAttempts: 10 });
+    const job = aProcessingJob({ lostRuns: 3, maxAttempts: 10 });
 
     expect(fail(job, NEXT, aFailure({ kind: 'WORKER_LOST' }))).toMatchObject({
       ok: true,
-      job: { status: 'FAILED', lostAttempts: 3, deadLetteredAt: NOON },
+      job: { status: 'FAILED', lostRuns: 3, deadLetteredAt: NOON },
     });
   });
 

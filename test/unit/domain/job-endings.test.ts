@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { factsOf, type Job } from '../../../src/domain/job.ts';
+import { fieldsOf, type Job } from '../../../src/domain/job.ts';
 import {
   cancelAttempt,
   deadlineFailure,
@@ -24,24 +24,24 @@ import {
   POLICY,
 } from '../../support/builders.ts';
 
-const NEXT: Report = { attempt: 1, instance: INSTANCE, ordinal: 2 };
+const NEXT: Report = { attempt: 1, runId: INSTANCE, ordinal: 2 };
 const FURTHER = aCheckpoint({ segmentCount: 3, checkpointMs: 30_000, language: 'en' });
 const WAITING = [aScheduledJob(), aQueuedJob(), aQueuedJob({ admitted: false }), aRetryingJob()];
 const FINAL = [aCompletedJob(), aFailedJob(), aCanceledJob()];
 
 describe('loseAttempt', () => {
-  const byServer: Report = { attempt: 1, instance: 'server-1', ordinal: 2 };
+  const byServer: Report = { attempt: 1, runId: 'server-1', ordinal: 2 };
   const lose = (job: Job, report: Report = byServer) => loseAttempt(job, report, POLICY, NOON);
 
   it('lets the job wait again, and counts as lost but not as failed', () => {
-    expect(lose(aProcessingJob({ failures: 1, lostAttempts: 1 }))).toMatchObject({
+    expect(lose(aProcessingJob({ failures: 1, lostRuns: 1 }))).toMatchObject({
       ok: true,
-      job: { status: 'QUEUED', admitted: true, failures: 1, lostAttempts: 2, lastOrdinal: 2 },
+      job: { status: 'QUEUED', admitted: true, failures: 1, lostRuns: 2, lastOrdinal: 2 },
     });
   });
 
   it('gives a job up whose worker was lost too often', () => {
-    expect(lose(aProcessingJob({ lostAttempts: 2 }))).toMatchObject({
+    expect(lose(aProcessingJob({ lostRuns: 2 }))).toMatchObject({
       ok: true,
       job: { status: 'FAILED', failure: poisonFailure(3), deadLetteredAt: NOON, finishedAt: NOON },
     });
@@ -49,11 +49,11 @@ describe('loseAttempt', () => {
 
   it('takes no attempt from a job whose worker vanished, however few it has', () => {
     const lost = lose(aProcessingJob({ failures: 2, maxAttempts: 3 }));
-    expect(lost).toMatchObject({ ok: true, job: { status: 'QUEUED', failures: 2, lostAttempts: 1 } });
+    expect(lost).toMatchObject({ ok: true, job: { status: 'QUEUED', failures: 2, lostRuns: 1 } });
   });
 
   it('leaves a job that was asked to stop to its chain, even if it is poison', () => {
-    expect(lose(aProcessingJob({ lostAttempts: 2, cancelRequestedAt: NOON }))).toMatchObject({
+    expect(lose(aProcessingJob({ lostRuns: 2, cancelRequestedAt: NOON }))).toMatchObject({
       ok: true,
       job: { status: 'QUEUED', cancelRequestedAt: NOON },
     });
@@ -64,7 +64,7 @@ describe('loseAttempt', () => {
     { because: 'a job that waits', job: aRetryingJob() },
     {
       because: 'a job that was released',
-      job: aQueuedJob({ attempt: 1, lastOrdinal: 4, instance: INSTANCE }),
+      job: aQueuedJob({ attempt: 1, lastOrdinal: 4, runId: INSTANCE }),
     },
   ])('refuses $because', ({ job }) => {
     expect(lose(job)).toEqual({ ok: false, refusal: 'STALE' });
@@ -86,16 +86,16 @@ describe('cancelAttempt', () => {
   });
 
   it('ends a job that no worker ever had', () => {
-    expect(cancelAttempt(aQueuedJob(), { attempt: 1, instance: 'run-b', ordinal: 1 }, NOON)).toMatchObject({
+    expect(cancelAttempt(aQueuedJob(), { attempt: 1, runId: 'run-b', ordinal: 1 }, NOON)).toMatchObject({
       ok: true,
       job: { status: 'CANCELED', finishedAt: NOON },
     });
   });
 
-  it('ends a job between two attempts, after the last fact of the former', () => {
-    const job = aQueuedJob({ attempt: 1, lastOrdinal: 4, instance: INSTANCE, cancelRequestedAt: NOON });
+  it('ends a job between two attempts, after the last event of the former', () => {
+    const job = aQueuedJob({ attempt: 1, lastOrdinal: 4, runId: INSTANCE, cancelRequestedAt: NOON });
 
-    expect(cancelAttempt(job, { attempt: 1, instance: 'server-1', ordinal: 5 }, NOON)).toMatchObject({
+    expect(cancelAttempt(job, { attempt: 1, runId: 'server-1', ordinal: 5 }, NOON)).toMatchObject({
       ok: true,
       job: { status: 'CANCELED', attempt: 1, lastOrdinal: 5 },
     });
@@ -116,7 +116,7 @@ describe('cancelAttempt', () => {
 describe('endWaiting', () => {
   it.each(WAITING)('cancels a $status job without a run', (job) => {
     expect(endWaiting(job, { failure: null }, NOON)).toEqual({
-      ...factsOf(job),
+      ...fieldsOf(job),
       status: 'CANCELED',
       finishedAt: NOON,
     });
@@ -126,7 +126,7 @@ describe('endWaiting', () => {
     const failure = deadlineFailure(null);
 
     expect(endWaiting(aQueuedJob(), { failure }, NOON)).toEqual({
-      ...factsOf(aQueuedJob()),
+      ...fieldsOf(aQueuedJob()),
       status: 'FAILED',
       finishedAt: NOON,
       failure,
@@ -140,18 +140,18 @@ describe('retryByHand', () => {
     engines: ['WHISPER', 'DEEPGRAM'],
     engineIndex: 1,
     failures: 3,
-    lostAttempts: 2,
+    lostRuns: 2,
     deadline: NOON,
     checkpoint: FURTHER,
   });
 
   it('queues the same job with a fresh allowance, behind the attempts it had', () => {
     expect(retryByHand(failed, { startOver: false })).toEqual({
-      ...factsOf(failed),
+      ...fieldsOf(failed),
       status: 'QUEUED',
       admitted: false,
       failures: 0,
-      lostAttempts: 0,
+      lostRuns: 0,
       engineIndex: 0,
       deadline: null,
     });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { factsOf, type Job } from '../../../src/domain/job.ts';
+import { fieldsOf, type Job } from '../../../src/domain/job.ts';
 import { failAttempt, releaseAttempt } from '../../../src/domain/job-endings.ts';
 import { completeAttempt, continueAttempt, startAttempt } from '../../../src/domain/job-transitions.ts';
 import type { Report, Transition } from '../../../src/domain/transition.ts';
@@ -19,14 +19,14 @@ import {
   POLICY,
 } from '../../support/builders.ts';
 
-const NEXT: Report = { attempt: 1, instance: INSTANCE, ordinal: 2 };
+const NEXT: Report = { attempt: 1, runId: INSTANCE, ordinal: 2 };
 const FURTHER = aCheckpoint({ segmentCount: 3, checkpointMs: 30_000, language: 'en' });
 const FINAL = [aCompletedJob(), aFailedJob(), aCanceledJob()];
 
 const fail = (job: Job, report: Report, failure: Failure, random = 0.5) =>
   failAttempt(job, report, failure, POLICY, NOON, random);
 
-/** Every transition that a run of an attempt causes by a fact of its own. */
+/** Every transition that a run of an attempt causes by an event of its own. */
 const REPORTS: readonly {
   readonly name: string;
   readonly apply: (job: Job, report: Report) => Transition;
@@ -38,14 +38,14 @@ const REPORTS: readonly {
 ];
 
 describe('startAttempt', () => {
-  const first: Report = { attempt: 1, instance: 'run-b', ordinal: 1 };
+  const first: Report = { attempt: 1, runId: 'run-b', ordinal: 1 };
 
   it.each([aScheduledJob(), aQueuedJob(), aQueuedJob({ admitted: false })])(
     'begins the first attempt of a $status job',
     (job) => {
       expect(startAttempt(job, first, aCheckpoint())).toEqual({
         ok: true,
-        job: { ...factsOf(job), status: 'PROCESSING', attempt: 1, instance: 'run-b', lastOrdinal: 1 },
+        job: { ...fieldsOf(job), status: 'PROCESSING', attempt: 1, runId: 'run-b', lastOrdinal: 1 },
       });
     },
   );
@@ -55,14 +55,14 @@ describe('startAttempt', () => {
 
     expect(startAttempt(job, { ...first, attempt: 2 }, FURTHER)).toMatchObject({
       ok: true,
-      job: { status: 'PROCESSING', attempt: 2, failures: 1, lostAttempts: 0, checkpoint: FURTHER },
+      job: { status: 'PROCESSING', attempt: 2, failures: 1, lostRuns: 0, checkpoint: FURTHER },
     });
   });
 
   it('counts a run that never ended as lost, and not as failed', () => {
     expect(startAttempt(aProcessingJob(), { ...first, attempt: 2 }, aCheckpoint())).toMatchObject({
       ok: true,
-      job: { attempt: 2, instance: 'run-b', failures: 0, lostAttempts: 1 },
+      job: { attempt: 2, runId: 'run-b', failures: 0, lostRuns: 1 },
     });
   });
 
@@ -100,16 +100,16 @@ describe('startAttempt', () => {
 });
 
 describe.each(REPORTS)('$name', ({ apply }) => {
-  it('takes the next fact of the run that has the job', () => {
+  it('takes the next event of the run that has the job', () => {
     expect(apply(aProcessingJob(), NEXT)).toMatchObject({ ok: true, job: { attempt: 1, lastOrdinal: 2 } });
   });
 
   it.each([
     { because: 'a former attempt', change: { attempt: 0 }, refusal: 'STALE' },
     { because: 'an attempt whose start is missing', change: { attempt: 2 }, refusal: 'GAP' },
-    { because: 'another run of the attempt', change: { instance: 'run-b' }, refusal: 'NOT_THE_INSTANCE' },
-    { because: 'a fact that was applied', change: { ordinal: 1 }, refusal: 'STALE' },
-    { because: 'a fact after a missing one', change: { ordinal: 3 }, refusal: 'GAP' },
+    { because: 'another run of the attempt', change: { runId: 'run-b' }, refusal: 'NOT_THE_RUN' },
+    { because: 'an event that was applied', change: { ordinal: 1 }, refusal: 'STALE' },
+    { because: 'an event after a missing one', change: { ordinal: 3 }, refusal: 'GAP' },
   ])('refuses $because', ({ change, refusal }) => {
     expect(apply(aProcessingJob(), { ...NEXT, ...change })).toEqual({ ok: false, refusal });
   });
@@ -120,7 +120,7 @@ describe.each(REPORTS)('$name', ({ apply }) => {
 
   it('refuses what follows on the end of its attempt', () => {
     expect(apply(aRetryingJob(), { ...NEXT, ordinal: 5 })).toEqual({ ok: false, refusal: 'STALE' });
-    const released = aQueuedJob({ attempt: 1, lastOrdinal: 4, instance: INSTANCE });
+    const released = aQueuedJob({ attempt: 1, lastOrdinal: 4, runId: INSTANCE });
     expect(apply(released, { ...NEXT, ordinal: 5 })).toEqual({ ok: false, refusal: 'STALE' });
   });
 });
@@ -142,7 +142,7 @@ describe('completeAttempt', () => {
 
     expect(completeAttempt(job, NEXT, FURTHER, NOON)).toEqual({
       ok: true,
-      job: { ...factsOf(job), status: 'COMPLETED', lastOrdinal: 2, checkpoint: FURTHER, finishedAt: NOON },
+      job: { ...fieldsOf(job), status: 'COMPLETED', lastOrdinal: 2, checkpoint: FURTHER, finishedAt: NOON },
     });
   });
 
@@ -155,16 +155,16 @@ describe('completeAttempt', () => {
 });
 
 describe('releaseAttempt', () => {
-  it('lets the job wait again, admitted since its order is still there, and counts nothing', () => {
-    const job = aProcessingJob({ failures: 1, lostAttempts: 1, checkpoint: FURTHER });
+  it('lets the job wait again, admitted since its task is still there, and counts nothing', () => {
+    const job = aProcessingJob({ failures: 1, lostRuns: 1, checkpoint: FURTHER });
 
     expect(releaseAttempt(job, NEXT)).toEqual({
       ok: true,
-      job: { ...factsOf(job), status: 'QUEUED', admitted: true, lastOrdinal: 2 },
+      job: { ...fieldsOf(job), status: 'QUEUED', admitted: true, lastOrdinal: 2 },
     });
   });
 
-  it('leaves a job that was asked to stop to its chain, as another worker may have its order', () => {
+  it('leaves a job that was asked to stop to its chain, as another worker may have its task', () => {
     expect(releaseAttempt(aProcessingJob({ cancelRequestedAt: NOON }), NEXT)).toMatchObject({
       ok: true,
       job: { status: 'QUEUED', admitted: true, cancelRequestedAt: NOON },

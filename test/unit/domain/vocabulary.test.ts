@@ -37,7 +37,7 @@ describe('the vocabulary', () => {
     ]);
   });
 
-  it('orders priorities from the least to the most urgent', () => {
+  it('tasks priorities from the least to the most urgent', () => {
     expect(JOB_PRIORITIES).toEqual(['LOW', 'NORMAL', 'HIGH', 'CRITICAL']);
   });
 

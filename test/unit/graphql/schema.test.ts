@@ -10,8 +10,8 @@ import {
   validateSchema,
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
-import { schema } from '../../../src/graphql/schema.ts';
 import { schemaText } from '../../../src/graphql/print-schema.ts';
+import { schema } from '../../../src/graphql/schema.ts';
 
 interface Described {
   readonly name: string;

@@ -1,8 +1,8 @@
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
-import { Hub, type HubOptions } from '../../../src/live/hub.ts';
-import type { ProgressTick } from '../../../src/contract/messages.ts';
+import type { ProgressMessage } from '../../../src/contract/messages.ts';
 import { UnavailableError } from '../../../src/domain/errors.ts';
+import { Hub, type HubOptions } from '../../../src/live/hub.ts';
 import { JOB_ID, NOON } from '../../support/builders.ts';
 import { aJobView } from '../../support/fake-application.ts';
 
@@ -27,7 +27,8 @@ function aHub(options: Partial<HubOptions> = {}): Hub {
 }
 
 const TICK = { jobId: JOB_ID, attempt: 1, at: NOW_MS - 1000, processedMs: 7000, totalMs: 10_000 };
-const aTick = (change: Partial<ProgressTick> = {}) => ({ ...TICK, ...change }) as ProgressTick;
+const aProgressMessage = (change: Partial<ProgressMessage> = {}) =>
+  ({ ...TICK, ...change }) as ProgressMessage;
 
 async function joined(hub: Hub) {
   const channel = await hub.join(JOB_ID);
@@ -38,19 +39,19 @@ async function joined(hub: Hub) {
 
 describe('a subscriber of a run that began before this server', () => {
   it('is shown at once what the run last told, which is no sign of life', async () => {
-    const hub = aHub({ lastTick: async () => aTick() });
+    const hub = aHub({ lastProgress: async () => aProgressMessage() });
 
     expect((await joined(hub)).view.progress.processedSeconds).toBe(7);
-    expect(hub.tickOf(JOB_ID)).toMatchObject({ processedMs: 7000 });
-    expect(hub.lastHeardAt(JOB_ID)).toBeNull();
+    expect(hub.progressOf(JOB_ID)).toMatchObject({ processedMs: 7000 });
+    expect(hub.lastSeenAt(JOB_ID)).toBeNull();
   });
 
   it('is not shown what is old, or older than what was heard meanwhile', async () => {
-    const old = aHub({ lastTick: async () => aTick({ at: NOW_MS - 121_000 }) });
+    const old = aHub({ lastProgress: async () => aProgressMessage({ at: NOW_MS - 121_000 }) });
     const passed: Hub = aHub({
-      lastTick: async () => {
-        passed.hearTick(aTick({ processedMs: 9000 }));
-        return aTick();
+      lastProgress: async () => {
+        passed.receiveProgress(aProgressMessage({ processedMs: 9000 }));
+        return aProgressMessage();
       },
     });
 
@@ -59,7 +60,7 @@ describe('a subscriber of a run that began before this server', () => {
   });
 
   it('joins all the same while the broker is away', async () => {
-    const hub = aHub({ lastTick: () => Promise.reject(new UnavailableError('NATS is away.')) });
+    const hub = aHub({ lastProgress: () => Promise.reject(new UnavailableError('NATS is away.')) });
 
     expect((await joined(hub)).view.progress.processedSeconds).toBe(0);
   });

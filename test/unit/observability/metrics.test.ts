@@ -8,8 +8,8 @@ const none = { live: () => [], stored: async () => [] };
 
 test('counts what happened, and shows what is there now', async () => {
   const metrics = new Metrics(log);
-  metrics.factsProjected(5, 2);
-  metrics.orderPublished('whisper');
+  metrics.eventsProjected(5, 2);
+  metrics.taskPublished('whisper');
   metrics.requestEnded('graphql', 200, 0.01);
   metrics.requestEnded('graphql', 200, null);
   metrics.measureWebSockets(() => 3);
@@ -23,9 +23,9 @@ test('counts what happened, and shows what is there now', async () => {
   expect(contentType).toMatch(/^text\/plain/);
   expect(body.split('\n')).toEqual(
     expect.arrayContaining([
-      'transcription_facts_projected_total 3',
-      'transcription_facts_quarantined_total 2',
-      'transcription_orders_published_total{queue="whisper"} 1',
+      'transcription_events_projected_total 3',
+      'transcription_events_quarantined_total 2',
+      'transcription_tasks_published_total{queue="whisper"} 1',
       'transcription_http_requests_total{route="graphql",status="200"} 2',
       'transcription_http_request_duration_seconds_count{route="graphql"} 1',
       'transcription_websocket_connections 3',

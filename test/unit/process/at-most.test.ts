@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { atMost } from '../../../src/process/at-most.ts';
 import { UnavailableError } from '../../../src/domain/errors.ts';
+import { atMost } from '../../../src/process/at-most.ts';
 
 it('runs so much at once, lets some wait, and refuses the rest for now', async () => {
   const limited = atMost(1, 1);

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { copyFile, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { WAV_BYTES_PER_MS, WAV_HEADER_BYTES, wavHeader } from '../../audio/wav.ts';
 import { runChild } from '../../../src/process/run-child.ts';
+import { WAV_BYTES_PER_MS, WAV_HEADER_BYTES, wavHeader } from '../../audio/wav.ts';
 import type { EngineReport, EngineSegment, WavPiece } from '../engine.ts';
 import { createSegmentFilter } from './segment-filter.ts';
 import { type WhisperCall, type WhisperSettings, whisperArguments } from './whisper-arguments.ts';

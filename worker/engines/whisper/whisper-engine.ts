@@ -117,7 +117,7 @@ async function listen(piece: WavPiece, config: WorkerConfig, report: EngineRepor
       if (kept.length > 0) report.segments(kept);
     },
     progress: (processedMs) => report.progress(processedMs),
-    audio: (facts) => report.audio(facts),
+    audio: (events) => report.audio(events),
     indeterminate: (value) => report.indeterminate(value),
   };
   return { hasSpeech: evidence.anywhere, report: heard };

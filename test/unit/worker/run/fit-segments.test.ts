@@ -32,7 +32,7 @@ test('a segment in which nothing is said is none', () => {
   expect(fitSegment({ ...found, text: '  ' }, bounds)).toBeNull();
 });
 
-test('many segments travel as facts below the limit, in order and complete', () => {
+test('many segments travel as events below the limit, in order and complete', () => {
   const segments = Array.from({ length: 50 }, (_, index) => aSegment({ index, text: 'x'.repeat(300) }));
   const parts = splitBySize(segments, 4_000);
   expect(parts.length).toBeGreaterThan(4);
@@ -40,7 +40,7 @@ test('many segments travel as facts below the limit, in order and complete', () 
   for (const part of parts) expect(JSON.stringify(part).length).toBeLessThanOrEqual(4_000);
 });
 
-test('a segment too large for one fact gives up its words’ times, not its text', () => {
+test('a segment too large for one event gives up its words’ times, not its text', () => {
   const text = Array.from({ length: 400 }, (_, index) => `word${index}`).join(' ');
   const [part] = splitBySize([aSegment({ text, words: wordsOf(text, 0, 1_000) })], 8_000);
   expect(part?.[0]).toMatchObject({ text, words: null });

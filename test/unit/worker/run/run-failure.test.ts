@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { AttemptTimeoutError, failureOf } from '../../../../worker/run/run-failure.ts';
 import { EngineError } from '../../../../worker/engines/engine.ts';
+import { AttemptTimeoutError, failureOf } from '../../../../worker/run/run-failure.ts';
 import { aFailure } from '../../../support/builders.ts';
 
 test('an engine’s own failure is told as it is, with the provider’s request', () => {

@@ -106,7 +106,7 @@ describe('segments of an answer', () => {
     ]);
   });
 
-  test('keep order and bounds whatever the answer says', () => {
+  test('keep task and bounds whatever the answer says', () => {
     const utterance = fc.record({
       start: fc.double({ min: 0, max: 100, noNaN: true }),
       end: fc.double({ min: 0, max: 120, noNaN: true }),
