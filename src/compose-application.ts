@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Application } from './app/application.ts';
 import { createApplication } from './app/create-application.ts';
-import type { Broker } from './app/ports.ts';
 import { followQueue, retryPolicy } from './compose-background.ts';
 import { DAY_MS, environment } from './compose-environment.ts';
 import type { Parts } from './compose-parts.ts';
 import type { LeaderWork } from './leader/leader-work.ts';
 import { withLiveProgress } from './live/live-progress.ts';
 import { watchJob, watchSegments } from './live/watch-job.ts';
+import type { Broker } from './messaging/broker.ts';
 import { urlProblem } from './network/url-guard.ts';
 import { atMost } from './process/at-most.ts';
 import { claimUpload, createUpload, findUploads } from './uploads/uploads.ts';

@@ -1,12 +1,11 @@
-import type { QueueView } from './app/application.ts';
-import type { Broker } from './app/ports.ts';
 import { DAY_MS, environment } from './compose-environment.ts';
 import type { Parts } from './compose-parts.ts';
 import { sweep } from './compose-storage.ts';
 import type { ServerConfig } from './config/config.ts';
+import type { QueueView } from './domain/queue-view.ts';
 import { DEFAULT_MAX_LOST_RUNS, type RetryPolicy } from './domain/retry-policy.ts';
 import { LeaderWork } from './leader/leader-work.ts';
-import { createNatsBroker } from './messaging/broker.ts';
+import { type Broker, createNatsBroker } from './messaging/broker.ts';
 import type { NatsConnection } from './messaging/connection.ts';
 import { subscribeLive } from './messaging/live.ts';
 

@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { Environment } from './app/ports.ts';
+import type { Environment } from './domain/environment.ts';
 
 export const DAY_MS = 86_400_000;
 

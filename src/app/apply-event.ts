@@ -7,11 +7,11 @@ import {
   continueAttempt,
   startAttempt,
 } from '../domain/job-transitions.ts';
+import type { AttemptEnd, JobUpdate } from '../domain/job-update.ts';
 import type { RetryPolicy } from '../domain/retry-policy.ts';
 import type { Checkpoint } from '../domain/transcript.ts';
 import type { Refusal, Transition } from '../domain/transition.ts';
 import type { AttemptOutcome, Failure } from '../domain/vocabulary.ts';
-import type { AttemptEnd, JobUpdate } from './ports.ts';
 
 export type Applied =
   | { readonly ok: true; readonly update: JobUpdate }

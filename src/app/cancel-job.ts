@@ -1,12 +1,15 @@
 import { z } from 'zod';
 import type { EventMessage } from '../contract/messages.ts';
+import type { Environment } from '../domain/environment.ts';
 import { NotFoundError } from '../domain/errors.ts';
 import { endWaiting } from '../domain/job-endings.ts';
+import type { Principal } from '../domain/principal.ts';
 import type { RetryPolicy } from '../domain/retry-policy.ts';
 import { isFinal } from '../domain/vocabulary.ts';
-import type { CancelJobInput, CancelOutcome, Principal } from './application.ts';
+import type { Broker } from '../messaging/broker.ts';
+import type { StoredJob } from '../storage/job-rows.ts';
+import type { JobStore } from '../storage/job-store.ts';
 import { applyEvent } from './apply-event.ts';
-import type { Broker, Environment, JobStore, StoredJob } from './ports.ts';
 import { validate } from './validate.ts';
 
 const CancelJob = z.object({
@@ -99,3 +102,11 @@ export async function storeServerEnd(
     if (applied.ok) await jobs.apply([applied.update]);
   });
 }
+
+export interface CancelJobInput {
+  readonly id: string;
+  readonly reason?: string | null | undefined;
+}
+
+/** CANCELED: it had not started. REQUESTED: a worker has it and will let go. */
+export type CancelOutcome = 'CANCELED' | 'REQUESTED' | 'ALREADY_FINAL';

@@ -1,7 +1,7 @@
 import { unsupportedOptions } from '../domain/engine-capabilities.ts';
 import { ValidationError } from '../domain/errors.ts';
+import type { ModelView } from '../domain/queue-view.ts';
 import { DEFAULT_MODEL, type Engine, type TranscriptionOptions } from '../domain/vocabulary.ts';
-import type { ModelView } from './application.ts';
 
 /** An option that one of the engines lacks is refused, never silently dropped. */
 export function checkCapabilities(engines: readonly Engine[], options: TranscriptionOptions): void {

@@ -1,11 +1,14 @@
 import { NotFoundError, ValidationError } from '../domain/errors.ts';
+import type { JobView } from '../domain/job-view.ts';
+import type { Principal } from '../domain/principal.ts';
+import type { QueueView } from '../domain/queue-view.ts';
 import { ENGINES, type QueueName, queueOf } from '../domain/vocabulary.ts';
-import type { Application, JobView, Principal, QueueView } from './application.ts';
+import type { QueueStore } from '../storage/queue-store.ts';
+import type { Application } from './application.ts';
 import { type CancelJobPorts, cancelJob } from './cancel-job.ts';
 import { discardDeadLetters, requeueDeadLetters } from './dead-letters.ts';
 import { deleteJob } from './delete-job.ts';
 import { type ExportPorts, exportTranscript } from './export-transcript.ts';
-import type { QueueStore } from './ports.ts';
 import { type RetryJobPorts, retryJob } from './retry-job.ts';
 import { type SubmitJobPorts, submitJob } from './submit-job.ts';
 

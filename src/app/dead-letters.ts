@@ -1,7 +1,13 @@
 import { z } from 'zod';
+import type { Environment } from '../domain/environment.ts';
 import { ConfirmationError } from '../domain/errors.ts';
-import type { BulkJobsInput, BulkJobsView, JobFilter, Principal } from './application.ts';
-import type { Broker, Environment, JobReader, JobStore, JobTransaction, StoredJob } from './ports.ts';
+import type { JobFilter } from '../domain/job-list.ts';
+import type { Principal } from '../domain/principal.ts';
+import type { Broker } from '../messaging/broker.ts';
+import type { JobReader } from '../storage/job-reader.ts';
+import type { StoredJob } from '../storage/job-rows.ts';
+import type { JobStore } from '../storage/job-store.ts';
+import type { JobTransaction } from '../storage/job-transaction.ts';
 import { requeue } from './retry-job.ts';
 import { validate } from './validate.ts';
 
@@ -85,4 +91,19 @@ async function forEachDeadLetter(
 /** What is asked to be confirmed is everything that matches, also what `limit` leaves for another call. */
 async function countAll(reader: JobReader, by: Principal, filter: JobFilter): Promise<number> {
   return (await reader.count(by.tenantId, filter, Number.MAX_SAFE_INTEGER - 1)) ?? 0;
+}
+
+export interface BulkJobsInput {
+  readonly filter: JobFilter;
+  readonly dryRun?: boolean | null | undefined;
+  readonly expectedCount?: number | null | undefined;
+  readonly limit?: number | null | undefined;
+}
+
+export interface BulkJobsView {
+  readonly matched: number;
+  readonly changed: number;
+  readonly skipped: number;
+  readonly dryRun: boolean;
+  readonly failures: readonly { readonly id: string; readonly error: Error }[];
 }

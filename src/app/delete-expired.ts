@@ -1,5 +1,6 @@
 import { UnavailableError } from '../domain/errors.ts';
-import type { JobSchedule, JobStore } from './ports.ts';
+import type { JobSchedule } from '../storage/job-schedule.ts';
+import type { JobStore } from '../storage/job-store.ts';
 
 const JOBS_A_SWEEP = 500;
 /** The segments go with their job, and there may be thousands to each. */

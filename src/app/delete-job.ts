@@ -1,6 +1,6 @@
 import { InvalidStateError, NotFoundError } from '../domain/errors.ts';
+import type { Principal } from '../domain/principal.ts';
 import { FINAL_STATUSES, isFinal } from '../domain/vocabulary.ts';
-import type { DeleteJobInput, Principal } from './application.ts';
 import { type CancelJobPorts, cancelJob } from './cancel-job.ts';
 
 /**
@@ -34,4 +34,10 @@ export async function deleteJob(
   // Best effort: a task without a job is harmless, as its worker was told to stop and its events go nowhere.
   if (taskSequence !== null) await ports.broker.deleteTask(taskSequence).catch(() => false);
   return { deletedId: input.id };
+}
+
+export interface DeleteJobInput {
+  readonly id: string;
+  /** Cancel first when still running. */
+  readonly force?: boolean | null | undefined;
 }

@@ -1,8 +1,10 @@
+import type { ExportFormat, ExportRequest } from '../captions/export-options.ts';
 import { contentTypeOf, fileExtensionOf, transcriptWriter } from '../captions/transcript-formats.ts';
 import { ValidationError } from '../domain/errors.ts';
+import type { JobView } from '../domain/job-view.ts';
+import type { Principal } from '../domain/principal.ts';
 import type { Segment } from '../domain/transcript.ts';
-import type { ExportRequest, ExportView, JobView, Principal } from './application.ts';
-import type { JobReader } from './ports.ts';
+import type { JobReader } from '../storage/job-reader.ts';
 
 /** Content up to this size comes in the answer; more is fetched from the URL. */
 const MAX_INLINE_BYTES = 256 * 1024;
@@ -107,4 +109,15 @@ function checkOptions({ options }: ExportRequest): void {
   };
   if (options.maxCharsPerLine < 10 || options.maxCharsPerLine > 120) refuse('maxCharsPerLine', '10 to 120');
   if (options.maxLines < 1 || options.maxLines > 5) refuse('maxLines', '1 to 5');
+}
+
+export interface ExportView {
+  readonly format: ExportFormat;
+  readonly contentType: string;
+  /** Null above 256 KiB: fetch `url`. */
+  readonly content: string | null;
+  readonly url: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  readonly expiresAt: Date;
 }

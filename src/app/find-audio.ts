@@ -1,6 +1,6 @@
 import { AudioSourceError, NotFoundError, ValidationError } from '../domain/errors.ts';
-import type { Principal } from './application.ts';
-import type { NewJob } from './ports.ts';
+import type { NewJob } from '../domain/new-job.ts';
+import type { Principal } from '../domain/principal.ts';
 
 export interface FindAudioPorts {
   /** The stored file, kept from now on. @throws NotFoundError, ValidationError. */

@@ -1,9 +1,14 @@
 import { z } from 'zod';
+import type { Environment } from '../domain/environment.ts';
 import { InvalidStateError, NotFoundError, ValidationError } from '../domain/errors.ts';
 import { retryByHand } from '../domain/job-transitions.ts';
-import { JOB_PRIORITIES } from '../domain/vocabulary.ts';
-import type { Principal, RetryJobInput } from './application.ts';
-import type { Broker, Environment, JobStore, JobTransaction, ModelStore, StoredJob } from './ports.ts';
+import type { Principal } from '../domain/principal.ts';
+import { JOB_PRIORITIES, type JobPriority } from '../domain/vocabulary.ts';
+import type { Broker } from '../messaging/broker.ts';
+import type { StoredJob } from '../storage/job-rows.ts';
+import type { JobStore } from '../storage/job-store.ts';
+import type { JobTransaction } from '../storage/job-transaction.ts';
+import type { ModelStore } from '../storage/queue-store.ts';
 import { replayOf } from './submit-job.ts';
 import { validate } from './validate.ts';
 
@@ -95,4 +100,11 @@ export async function requeue(
   await jobs.apply([
     { job: next, at: change.now, ...(change.model === null ? {} : { dropSegmentsFrom: 0 }) },
   ]);
+}
+
+export interface RetryJobInput {
+  readonly id: string;
+  readonly model?: string | null | undefined;
+  readonly priority?: JobPriority | null | undefined;
+  readonly idempotencyKey?: string | null | undefined;
 }

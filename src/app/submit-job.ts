@@ -1,27 +1,26 @@
 import { z } from 'zod';
+import type { Environment } from '../domain/environment.ts';
 import { IdempotencyError, ValidationError, type ValidationIssue } from '../domain/errors.ts';
 import { toId } from '../domain/ids.ts';
+import type { JobView } from '../domain/job-view.ts';
+import type { NewJob } from '../domain/new-job.ts';
+import type { Principal } from '../domain/principal.ts';
 import {
   DEFAULT_MODEL,
   ENGINES,
   type Engine,
   JOB_PRIORITIES,
+  type JobPriority,
   TIMESTAMP_GRANULARITIES,
   type TranscriptionOptions,
 } from '../domain/vocabulary.ts';
-import type { JobView, Principal, SubmitJobInput } from './application.ts';
+import type { KeyClaim, UsedKey } from '../storage/idempotency-keys.ts';
+import type { JobReader } from '../storage/job-reader.ts';
+import type { JobStore } from '../storage/job-store.ts';
+import type { ModelStore } from '../storage/queue-store.ts';
+import type { TenantStore } from '../storage/tenant-store.ts';
 import { checkCapabilities, checkModel } from './check-engine-options.ts';
 import { type FindAudioPorts, findAudio } from './find-audio.ts';
-import type {
-  Environment,
-  JobReader,
-  JobStore,
-  KeyClaim,
-  ModelStore,
-  NewJob,
-  TenantStore,
-  UsedKey,
-} from './ports.ts';
 import { validate } from './validate.ts';
 
 const MAX_METADATA_BYTES = 4096;
@@ -200,4 +199,22 @@ function checkTimes(input: ValidInput, now: Date): void {
     });
   }
   if (issues.length > 0) throw new ValidationError(issues);
+}
+
+export interface SubmitJobInput {
+  readonly audio: { readonly url?: string | null | undefined; readonly uploadId?: string | null | undefined };
+  readonly engines?: readonly Engine[] | null | undefined;
+  readonly model?: string | null | undefined;
+  readonly deadline?: Date | null | undefined;
+  readonly language?: string | null | undefined;
+  readonly timestamps?: TranscriptionOptions['timestamps'] | null | undefined;
+  readonly diarize?: boolean | null | undefined;
+  readonly translateToEnglish?: boolean | null | undefined;
+  readonly vocabulary?: readonly string[] | null | undefined;
+  readonly priority?: JobPriority | null | undefined;
+  readonly scheduledFor?: Date | null | undefined;
+  readonly tags?: readonly string[] | null | undefined;
+  readonly metadata?: Readonly<Record<string, unknown>> | null | undefined;
+  readonly externalId?: string | null | undefined;
+  readonly idempotencyKey?: string | null | undefined;
 }

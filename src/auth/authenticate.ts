@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Principal } from '../app/application.ts';
+import type { Principal } from '../domain/principal.ts';
 
 /** Everybody is one tenant until keys exist; this is the only place that says so. */
 export const ANONYMOUS: Principal = { tenantId: 'ten_default', actor: 'anonymous' };

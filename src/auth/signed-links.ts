@@ -1,4 +1,4 @@
-import { EXPORT_FORMATS, type ExportFormat, type ExportRequest } from '../app/application.ts';
+import { EXPORT_FORMATS, type ExportFormat, type ExportRequest } from '../captions/export-options.ts';
 import { checkSignature, type SignatureCheck, signUrl } from './signed-url.ts';
 
 export interface SignedLinksOptions {

@@ -1,4 +1,6 @@
-import { JOB_PRIORITIES, type JobPriority } from './vocabulary.ts';
+import type { Job } from './job.ts';
+import type { NewJob } from './new-job.ts';
+import { JOB_PRIORITIES, type JobPriority, type QueueName, type TranscriptionOptions } from './vocabulary.ts';
 
 /** A job that could be admitted, with what fairness needs to know. */
 export interface WaitingJob {
@@ -104,3 +106,20 @@ function fairest(jobs: readonly WaitingJob[], running: ReadonlyMap<string, numbe
 
 const byTime = (a: WaitingJob, b: WaitingJob): number =>
   a.queuedAt.getTime() - b.queuedAt.getTime() || (a.id < b.id ? -1 : 1);
+
+/** A task to be published: what admission chose, with all that the task needs. */
+export interface AdmittedJob {
+  readonly id: string;
+  readonly queue: QueueName;
+  readonly priority: JobPriority;
+  readonly attempt: number;
+  readonly publication: number;
+  readonly source: { readonly url: string } | { readonly uploadId: string };
+  readonly audio: NewJob['audio'] & {
+    /** As an earlier attempt measured it; null before the first. */
+    readonly durationMs: number | null;
+  };
+  readonly options: TranscriptionOptions;
+  readonly resume: Job['checkpoint'];
+  readonly deadline: Date | null;
+}

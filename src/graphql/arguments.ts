@@ -1,5 +1,5 @@
-import type { PageRequest } from '../app/application.ts';
 import { ValidationError } from '../domain/errors.ts';
+import type { PageRequest } from '../domain/job-list.ts';
 
 export const MAX_PAGE = 100;
 export const DEFAULT_PAGE = 20;

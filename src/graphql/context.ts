@@ -1,13 +1,9 @@
 import DataLoader from 'dataloader';
-import type {
-  Application,
-  AttemptView,
-  JobView,
-  Principal,
-  QueuePosition,
-  QueueView,
-  UploadView,
-} from '../app/application.ts';
+import type { Application } from '../app/application.ts';
+import type { AttemptView, JobView, QueuePosition } from '../domain/job-view.ts';
+import type { Principal } from '../domain/principal.ts';
+import type { QueueView } from '../domain/queue-view.ts';
+import type { UploadView } from '../uploads/uploads.ts';
 
 /** What every resolver gets: who asks, the use cases, and readers that batch. */
 export interface GraphQLContext {

@@ -2,9 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import contentDisposition from 'content-disposition';
-import type { ExportRequest } from '../app/application.ts';
 import { parseExportUrl } from '../auth/signed-links.ts';
 import type { SignatureCheck } from '../auth/signed-url.ts';
+import type { ExportRequest } from '../captions/export-options.ts';
 import { HttpError } from './http-error.ts';
 import { requireSignature } from './upload-routes.ts';
 

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createYoga, type YogaServerInstance } from 'graphql-yoga';
-import type { Application, Principal } from '../app/application.ts';
+import type { Application } from '../app/application.ts';
+import type { Principal } from '../domain/principal.ts';
 import { createLoaders, type GraphQLContext } from '../graphql/context.ts';
 import { createErrorMask, executionTimeout, httpStatusOfErrors } from '../graphql/errors.ts';
 import { documentLimits } from '../graphql/limits.ts';

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { type ExecutionArgs, GraphQLError } from 'graphql';
 import { handleProtocols, makeServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Principal } from '../app/application.ts';
+import type { Principal } from '../domain/principal.ts';
 import type { Logger } from '../observability/logger.ts';
 import { isAllowedOrigin } from './cross-origin.ts';
 import type { GraphQLServer } from './graphql-handler.ts';

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { printSchema } from 'graphql';
-import type { Principal } from '../app/application.ts';
+import type { Principal } from '../domain/principal.ts';
 import { schema } from '../graphql/schema.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { type ExportRouteDeps, getExport } from './export-route.ts';

@@ -1,8 +1,11 @@
-import type { AdmittedJob, Broker, Environment, JobSchedule } from '../app/ports.ts';
+import type { AdmittedJob } from '../domain/admission.ts';
+import type { Environment } from '../domain/environment.ts';
 import { ENGINES, type QueueName, queueOf } from '../domain/vocabulary.ts';
+import type { Broker } from '../messaging/broker.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { Loop } from '../process/loop.ts';
+import type { JobSchedule } from '../storage/job-schedule.ts';
 
 /** Tasks that wait in JetStream for each live slot, and at least. */
 const READY_PER_SLOT = 2;

@@ -1,4 +1,3 @@
-import type { ModelStore, ProjectorOffset, QueueStore } from '../app/ports.ts';
 import { JOB_PRIORITIES, type QueueName } from '../domain/vocabulary.ts';
 import type { NatsConnection } from '../messaging/connection.ts';
 import { eventAt } from '../messaging/event-at.ts';
@@ -7,6 +6,8 @@ import type { NatsSession } from '../messaging/session.ts';
 import { ensureLanes, ensureStreams } from '../messaging/streams.ts';
 import { tasksBelowAckFloor } from '../messaging/tasks.ts';
 import { Loop, sleep } from '../process/loop.ts';
+import type { ProjectorOffset } from '../storage/job-transaction.ts';
+import type { ModelStore, QueueStore } from '../storage/queue-store.ts';
 import { Admission, type AdmissionOptions } from './admission.ts';
 import { Projector } from './projector.ts';
 import { Reconciler, type ReconcilerOptions } from './reconciler.ts';

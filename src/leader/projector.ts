@@ -1,19 +1,16 @@
 import { applyEvent } from '../app/apply-event.ts';
-import {
-  type Environment,
-  type JobStore,
-  type JobUpdate,
-  OffsetConflictError,
-  type ProjectorOffset,
-} from '../app/ports.ts';
 import { eventSubject } from '../contract/subjects.ts';
+import type { Environment } from '../domain/environment.ts';
 import { UnavailableError } from '../domain/errors.ts';
 import type { Job } from '../domain/job.ts';
+import type { JobUpdate } from '../domain/job-update.ts';
 import type { RetryPolicy } from '../domain/retry-policy.ts';
 import type { ReadEvent } from '../messaging/event-reader.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { sleep } from '../process/loop.ts';
+import type { JobStore } from '../storage/job-store.ts';
+import { OffsetConflictError, type ProjectorOffset } from '../storage/job-transaction.ts';
 
 const MAX_BATCH = 200;
 /** Events read ahead of the database; more wait in JetStream. */

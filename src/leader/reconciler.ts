@@ -1,10 +1,14 @@
 import { type CancelJobPorts, pressCancel, storeServerEnd } from '../app/cancel-job.ts';
-import type { AdmittedJob, Broker, Environment, JobSchedule, JobStore, SilentJob } from '../app/ports.ts';
+import type { AdmittedJob } from '../domain/admission.ts';
+import type { Environment } from '../domain/environment.ts';
 import { deadlineFailure, endWaiting } from '../domain/job-endings.ts';
 import type { RetryPolicy } from '../domain/retry-policy.ts';
 import { isFinal } from '../domain/vocabulary.ts';
+import type { Broker } from '../messaging/broker.ts';
 import type { Logger } from '../observability/logger.ts';
 import { Loop } from '../process/loop.ts';
+import type { JobSchedule, SilentJob } from '../storage/job-schedule.ts';
+import type { JobStore } from '../storage/job-store.ts';
 
 /** How patient the reconciler is; tests are less so. */
 export interface ReconcilerTimes {

@@ -1,5 +1,5 @@
-import type { JobView } from '../app/application.ts';
 import type { EventMessage, ProgressMessage } from '../contract/messages.ts';
+import type { JobView } from '../domain/job-view.ts';
 import type { Segment } from '../domain/transcript.ts';
 import { withLiveProgress } from './live-progress.ts';
 

@@ -1,5 +1,5 @@
-import type { JobView, ProgressView } from '../app/application.ts';
 import type { ProgressMessage } from '../contract/messages.ts';
+import type { JobView, ProgressView } from '../domain/job-view.ts';
 
 /** What was heard of a running job since its row was last written. */
 export interface LiveProgress {

@@ -1,6 +1,6 @@
-import type { QueueStore } from '../app/ports.ts';
 import { ENGINES, queueOf } from '../domain/vocabulary.ts';
 import type { MetricSources, Sample } from '../observability/metrics.ts';
+import type { QueueStore } from '../storage/queue-store.ts';
 import type { Hub } from './hub.ts';
 import type { WorkerRegistry } from './worker-registry.ts';
 

@@ -1,16 +1,10 @@
-import type {
-  JobProgressEvent,
-  JobSegmentsEvent,
-  JobView,
-  Principal,
-  WatchJobInput,
-  WatchSegmentsInput,
-} from '../app/application.ts';
-import type { JobReader } from '../app/ports.ts';
 import { NotFoundError, ValidationError } from '../domain/errors.ts';
+import type { JobView } from '../domain/job-view.ts';
+import type { Principal } from '../domain/principal.ts';
 import type { Segment } from '../domain/transcript.ts';
-import { isFinal } from '../domain/vocabulary.ts';
+import { isFinal, type JobStatus } from '../domain/vocabulary.ts';
 import { sleep } from '../process/loop.ts';
+import type { JobReader } from '../storage/job-reader.ts';
 import type { Hub } from './hub.ts';
 import type { JobChannel } from './job-channel.ts';
 import { decodeCursor, encodeCursor } from './watch-cursor.ts';
@@ -218,4 +212,35 @@ class SegmentReader {
   leave(): void {
     this.#deps.hub.leave(this.#jobId);
   }
+}
+
+export interface WatchJobInput {
+  readonly id: string;
+  /** A cursor of an earlier event. */
+  readonly after?: string | null | undefined;
+  /** 100 to 10 000. */
+  readonly minIntervalMs?: number | null | undefined;
+}
+
+/** See docs/subscriptions.md for what each type promises. */
+export interface JobProgressEvent {
+  readonly type: 'SNAPSHOT' | 'PROGRESS' | 'STATUS';
+  readonly newSegments: readonly Segment[];
+  readonly cursor: string;
+  readonly at: Date;
+  readonly coalesced: number;
+  readonly job: JobView;
+}
+
+export interface WatchSegmentsInput {
+  readonly id: string;
+  readonly after?: string | null | undefined;
+}
+
+export interface JobSegmentsEvent {
+  readonly cursor: string;
+  readonly from: number;
+  readonly to: number;
+  readonly segments: readonly Segment[];
+  readonly jobStatus: JobStatus;
 }

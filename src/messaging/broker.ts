@@ -1,6 +1,6 @@
-import type { AdmittedJob, Broker, EndRunResult, ServerEnd } from '../app/ports.ts';
 import { type EventMessage, endsAttempt, PROTOCOL_VERSION, type TaskMessage } from '../contract/messages.ts';
-import { engineOf } from '../domain/vocabulary.ts';
+import type { AdmittedJob } from '../domain/admission.ts';
+import { engineOf, type Failure } from '../domain/vocabulary.ts';
 import { appendEvent, readLastEvent } from './chain.ts';
 import type { NatsConnection } from './connection.ts';
 import { clearControl, publishCancel } from './control.ts';
@@ -155,3 +155,42 @@ function serverEvent(jobId: string, last: Last, place: Place, now: Date) {
     lostRuns: last?.event.lostRuns ?? 0,
   } as const;
 }
+
+/** What the broker does for the use cases. Every method may fail while NATS is away. */
+export interface Broker {
+  publishTask(job: AdmittedJob): Promise<{ readonly sequence: number }>;
+  /** True when it was there. */
+  deleteTask(sequence: number): Promise<boolean>;
+  taskExists(sequence: number): Promise<boolean>;
+  requestCancel(jobId: string, at: Date, reason: string | null): Promise<void>;
+  /**
+   * Ends a job or a run in the server's name, by an event on the job's chain: accepted only when nobody
+   * wrote meanwhile. The same fence that keeps two workers apart keeps server and worker apart.
+   *
+   * @param atLeastAttempt The last attempt that the database knows of; the chain may have lost it.
+   */
+  endRun(jobId: string, end: ServerEnd, atLeastAttempt: number): Promise<EndRunResult>;
+  /** Forgets a cancel that was asked of an earlier attempt. */
+  clearCancel(jobId: string): Promise<void>;
+  /**
+   * The attempt that a new task of an unfinished job must name. Null when the chain ends in an event that the rows do not
+   * know yet (one after `appliedSequence`): they will, and what it ended must not be run again. An outcome that the
+   * rows know and refused (a broker that lost its newest events may have let a run complete that nobody believed) is
+   * opened again first.
+   */
+  attemptForTask(
+    jobId: string,
+    rows: { readonly nextAttempt: number; readonly appliedSequence: number },
+  ): Promise<number | null>;
+}
+
+export type ServerEnd =
+  | { readonly type: 'canceled' }
+  | { readonly type: 'lost' }
+  | { readonly type: 'failed'; readonly failure: Failure };
+
+export type EndRunResult =
+  /** The event is on the chain. */
+  | { readonly ended: true; readonly event: EventMessage }
+  /** A worker has the job, or it is over. */
+  | { readonly ended: false };

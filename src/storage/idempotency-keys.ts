@@ -1,12 +1,11 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import type { JobTransaction, KeyClaim, UsedKey } from '../app/ports.ts';
 
 const KEY_LIFETIME = `interval '24 hours'`;
 
 /** Gives the key to this job, unless another call has it; waits for one that is about to. */
 export async function claimKey(
   manager: EntityManager,
-  key: Parameters<JobTransaction['claimKey']>[0],
+  key: UsedKey & { readonly jobId: string },
 ): Promise<KeyClaim> {
   const place = [key.tenantId, key.operation, key.key];
   const claim = [...place, key.inputHash, key.jobId, key.now];
@@ -65,3 +64,23 @@ export async function deleteOldKeys(database: DataSource, now: Date, limit: numb
     [now, limit],
   );
 }
+
+/** An idempotency key as a call came with it. */
+export interface UsedKey {
+  readonly tenantId: string;
+  readonly operation: string;
+  readonly key: string;
+  /** Of the whole input: the same key with another input is refused. */
+  readonly inputHash: string;
+  readonly now: Date;
+}
+
+/** The result of claiming an idempotency key. */
+export type KeyClaim =
+  | { readonly claimed: true }
+  | {
+      readonly claimed: false;
+      readonly jobId: string;
+      readonly sameInput: boolean;
+      readonly firstUsedAt: Date;
+    };

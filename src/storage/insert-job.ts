@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
-import type { NewJob } from '../app/ports.ts';
 import { ValidationError } from '../domain/errors.ts';
+import type { NewJob } from '../domain/new-job.ts';
 import { CHANNELS } from './channels.ts';
 import { isDuplicate } from './database.ts';
 import { rowOf } from './job-rows.ts';

@@ -1,5 +1,5 @@
 import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
-import type { DateRange, JobFilter } from '../app/application.ts';
+import type { DateRange, JobFilter } from '../domain/job-list.ts';
 import { rankOf } from './job-rows.ts';
 
 /** Adds the tenant wall and the filter to a query over `jobs` aliased `job`. */

@@ -1,6 +1,7 @@
 import type { DataSource, SelectQueryBuilder } from 'typeorm';
-import type { JobListQuery, JobOrderField, JobView, Page } from '../app/application.ts';
 import { ValidationError } from '../domain/errors.ts';
+import type { JobListQuery, JobOrderField, Page } from '../domain/job-list.ts';
+import type { JobView } from '../domain/job-view.ts';
 import { filterJobs } from './job-filter.ts';
 import { toJobView } from './job-views.ts';
 import { type JobRow, JobTable } from './tables.ts';

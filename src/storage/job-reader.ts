@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
-import type { JobFilter, JobView, QueuePosition } from '../app/application.ts';
-import type { JobReader } from '../app/ports.ts';
+import type { JobFilter, JobListQuery, Page } from '../domain/job-list.ts';
+import type { AttemptView, FailureGroupView, JobView, QueuePosition } from '../domain/job-view.ts';
+import type { Segment } from '../domain/transcript.ts';
 import type { JobStatus } from '../domain/vocabulary.ts';
 import { guarded, whenReachable } from './database.ts';
 import { filterJobs } from './job-filter.ts';
@@ -182,4 +183,23 @@ async function queuePositions(
       .filter((row) => row.ahead < MAX_POSITION)
       .map((row) => [row.id, { position: row.ahead + 1, estimatedStartAt: row.startsAt }]),
   );
+}
+
+/** Read models, one question each; everything filtered by tenant. */
+export interface JobReader {
+  find(tenantId: string, ids: readonly string[]): Promise<ReadonlyMap<string, JobView>>;
+  findByExternalId(tenantId: string, externalId: string): Promise<JobView | null>;
+  list(tenantId: string, query: JobListQuery): Promise<Page<JobView>>;
+  count(tenantId: string, filter: JobFilter, cap: number): Promise<number | null>;
+  countByStatus(
+    tenantId: string,
+    filter: JobFilter,
+  ): Promise<readonly { readonly status: JobView['status']; readonly count: number }[]>;
+  ids(tenantId: string, filter: JobFilter, limit: number): Promise<readonly string[]>;
+  attempts(jobIds: readonly string[]): Promise<ReadonlyMap<string, readonly AttemptView[]>>;
+  queuePositions(jobIds: readonly string[]): Promise<ReadonlyMap<string, QueuePosition>>;
+  segments(jobId: string, fromIndex: number, limit: number): Promise<readonly Segment[]>;
+  speakers(jobId: string): Promise<readonly { readonly id: string; readonly totalMs: number }[]>;
+  text(jobId: string, maxBytes: number): Promise<string | null>;
+  failureGroups(tenantId: string, filter: JobFilter, first: number): Promise<readonly FailureGroupView[]>;
 }

@@ -1,11 +1,14 @@
-import type { AdmittedJob, JobUpdate, NewJob, StoredJob } from '../app/ports.ts';
+import type { AdmittedJob } from '../domain/admission.ts';
 import { engineFor, type Job, type JobFields } from '../domain/job.ts';
+import type { JobUpdate } from '../domain/job-update.ts';
+import type { NewJob } from '../domain/new-job.ts';
 import {
   DEFAULT_MODEL,
   type Failure,
   isFinal,
   JOB_PRIORITIES,
   type JobPriority,
+  type QueueName,
   queueOf,
   type TranscriptionOptions,
 } from '../domain/vocabulary.ts';
@@ -239,4 +242,15 @@ export function rowOf(job: NewJob): Partial<JobRow> & { id: string } {
     maxAttempts: job.maxAttempts,
     updatedAt: job.submittedAt,
   };
+}
+
+/** A stored job with what the use cases need besides its lifecycle. */
+export interface StoredJob {
+  readonly job: Job;
+  readonly tenantId: string;
+  readonly priority: JobPriority;
+  readonly queue: QueueName;
+  readonly taskSequence: number | null;
+  readonly uploadId: string | null;
+  readonly cancelReason: string | null;
 }

@@ -1,11 +1,11 @@
 import type { DataSource } from 'typeorm';
-import type { AdmissionRequest, AdmittedJob, JobSchedule, SilentJob } from '../app/ports.ts';
-import { type Credits, chooseFairly, type WaitingJob } from '../domain/admission.ts';
-import type { QueueName } from '../domain/vocabulary.ts';
+import { type AdmittedJob, type Credits, chooseFairly, type WaitingJob } from '../domain/admission.ts';
+import type { JobPriority, QueueName } from '../domain/vocabulary.ts';
 import { CHANNELS } from './channels.ts';
 import { queryPrepared, whenReachable } from './database.ts';
 import { priorityOf, toAdmittedJob } from './job-rows.ts';
 import { toJobRow } from './job-sql.ts';
+import type { ProjectorOffset } from './job-transaction.ts';
 import { JobTable } from './tables.ts';
 
 /**
@@ -235,4 +235,52 @@ async function wakeDue(database: DataSource, now: Date): ReturnType<JobSchedule[
                   (SELECT min(scheduled_for) FROM jobs WHERE status = 'SCHEDULED')) AS at`,
   );
   return { woken: rows.length, nextDueAt: next?.at ?? null };
+}
+
+/** What the loops ask of the store, set-based and index-bound. */
+export interface JobSchedule {
+  /** Marks up to the free places of the queue as admitted, fairly, and returns them for publication. */
+  admit(request: AdmissionRequest): Promise<readonly AdmittedJob[]>;
+  recordTasks(
+    tasks: readonly { readonly id: string; readonly publication: number; readonly sequence: number }[],
+  ): Promise<void>;
+  /** Jobs that were admitted but whose task's publication was never recorded. */
+  unpublished(olderThan: Date, limit: number): Promise<readonly AdmittedJob[]>;
+  /** Gives jobs that have not started back to the waiting ones; returns the sequences of their tasks. */
+  withdraw(queue: QueueName): Promise<readonly number[]>;
+  /**
+   * Moves jobs that wait for an engine to the next one of their lists, where they have one; returns the sequences
+   * of tasks that are void now.
+   */
+  failOver(queue: QueueName, now: Date): Promise<readonly number[]>;
+  /** SCHEDULED and RETRYING jobs whose time has come become QUEUED; returns when the next is due. */
+  wakeDue(now: Date): Promise<{ readonly woken: number; readonly nextDueAt: Date | null }>;
+  /** Admitted jobs without an event since `silentSince`, in the order of their ids, after `afterId`. */
+  silent(silentSince: Date, afterId: string, limit: number): Promise<readonly SilentJob[]>;
+  /** Ids of admitted jobs, in order, after `afterId`. */
+  admitted(afterId: string, limit: number): Promise<readonly string[]>;
+  /** Raises `run` of an admitted job and returns its new task. */
+  readmit(id: string): Promise<AdmittedJob | null>;
+  /** Ids after `afterId` of jobs in the broker that are asked to stop; of one batch, those that wait come first. */
+  cancelsPending(afterId: string, limit: number): Promise<readonly string[]>;
+  /** Ids of jobs that wait although their deadline is over, in order, after `afterId`. */
+  pastDeadline(now: Date, afterId: string, limit: number): Promise<readonly string[]>;
+  expired(now: Date, limit: number): Promise<readonly string[]>;
+  offset(): Promise<ProjectorOffset | null>;
+}
+
+export interface SilentJob {
+  readonly id: string;
+  readonly queue: QueueName;
+  readonly priority: JobPriority;
+  readonly status: 'QUEUED' | 'PROCESSING';
+  readonly attempt: number;
+  readonly taskSequence: number | null;
+}
+
+export interface AdmissionRequest {
+  readonly queue: QueueName;
+  /** Tasks that may wait in JetStream, not counting running jobs. */
+  readonly readyTarget: number;
+  readonly now: Date;
 }

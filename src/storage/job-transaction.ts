@@ -1,18 +1,11 @@
 import type { EntityManager } from 'typeorm';
-import {
-  type JobTransaction,
-  type JobUpdate,
-  type KeyClaim,
-  type NewJob,
-  OffsetConflictError,
-  type ProjectorOffset,
-  type QuarantinedEvent,
-  type StoredJob,
-} from '../app/ports.ts';
+import type { JobUpdate } from '../domain/job-update.ts';
+import type { NewJob } from '../domain/new-job.ts';
+import type { JobPriority } from '../domain/vocabulary.ts';
 import { CHANNELS } from './channels.ts';
-import { claimKey } from './idempotency-keys.ts';
+import { claimKey, type KeyClaim, type UsedKey } from './idempotency-keys.ts';
 import { refusingTakenExternalId, waitingNews } from './insert-job.ts';
-import { columnsOf, rankOf, rowOf, toStoredJob } from './job-rows.ts';
+import { columnsOf, rankOf, rowOf, type StoredJob, toStoredJob } from './job-rows.ts';
 import { insertJob, toJobRow, updateJob } from './job-sql.ts';
 import { AttemptTable, type JobRow } from './tables.ts';
 
@@ -195,4 +188,43 @@ export class PostgresJobTransaction implements JobTransaction {
       [channels, payloads],
     );
   }
+}
+
+export interface JobTransaction {
+  /** Locks the jobs until the end of the transaction; absent ids are missing in the answer. */
+  lock(ids: readonly string[]): Promise<ReadonlyMap<string, StoredJob>>;
+  /** @throws ValidationError when another job of the tenant has the external id. */
+  insert(job: NewJob): Promise<void>;
+  /** Raises the revision by one for each update. */
+  apply(updates: readonly JobUpdate[]): Promise<void>;
+  requestCancel(id: string, at: Date, reason: string | null): Promise<void>;
+  changeForRetry(
+    id: string,
+    change: { readonly model: string | null; readonly priority: JobPriority | null },
+  ): Promise<void>;
+  delete(ids: readonly string[]): Promise<void>;
+  /** Keys older than 24 h are free again. A concurrent claim of the same key waits for the first to end. */
+  claimKey(key: UsedKey & { readonly jobId: string }): Promise<KeyClaim>;
+  moveOffset(from: ProjectorOffset | null, to: ProjectorOffset): Promise<void>;
+  quarantine(event: QuarantinedEvent): Promise<void>;
+}
+
+/** Where the projector is in EVENTS. */
+export interface ProjectorOffset {
+  readonly epoch: string;
+  readonly sequence: number;
+  readonly messageId: string | null;
+}
+
+export interface QuarantinedEvent {
+  readonly epoch: string;
+  readonly sequence: number;
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly error: string;
+}
+
+/** Another projector moved the offset: this one is no longer the leader and must stop. */
+export class OffsetConflictError extends Error {
+  override readonly name = 'OffsetConflictError';
 }

@@ -1,4 +1,4 @@
-import type { AttemptView, JobView, ProgressView } from '../app/application.ts';
+import type { AttemptView, JobView, ProgressView } from '../domain/job-view.ts';
 import { isFinal } from '../domain/vocabulary.ts';
 import { optionsOf, priorityOf } from './job-rows.ts';
 import type { AttemptRow, JobRow } from './tables.ts';

@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
-import type { QueueStore, StoredQueueStats } from '../app/ports.ts';
+import type { QueueStatsView } from '../domain/queue-view.ts';
+import type { QueueName } from '../domain/vocabulary.ts';
 import { whenReachable } from './database.ts';
 
 /** An answer is kept for as long as this many times what it took to find, so that asking never fills the database. */
@@ -9,7 +10,7 @@ const MAX_AGE_MS = 10_000;
 /** Medians are of the newest jobs of a tenant; more would not change them. */
 const SAMPLE_SIZE = 10_000;
 
-type Stats = QueueStore['stats'];
+type Stats = (queue: QueueName | null, since: Date, now: Date) => Promise<StoredQueueStats>;
 
 /** The counts and paces of a queue, found once for all who ask within a second or so. */
 export function createQueueStats(database: DataSource): Stats {
@@ -106,3 +107,8 @@ async function statsOf(
     audioSecondsPerSecond: Number(paces.audioMs) / 1000 / windowSeconds,
   };
 }
+
+export type StoredQueueStats = Omit<
+  QueueStatsView,
+  'queue' | 'at' | 'workersOnline' | 'workersBusy' | 'engineAvailable'
+>;

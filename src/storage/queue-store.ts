@@ -1,11 +1,10 @@
 import type { DataSource } from 'typeorm';
-import type { QueueView } from '../app/application.ts';
-import type { ModelStore, QueueChange, QueueStore } from '../app/ports.ts';
 import { ID_PREFIXES } from '../domain/ids.ts';
-import { ENGINES, type Engine } from '../domain/vocabulary.ts';
+import type { ModelView, QueueView } from '../domain/queue-view.ts';
+import { ENGINES, type Engine, type QueueName } from '../domain/vocabulary.ts';
 import { CHANNELS } from './channels.ts';
 import { whenReachable } from './database.ts';
-import { createQueueStats } from './queue-stats.ts';
+import { createQueueStats, type StoredQueueStats } from './queue-stats.ts';
 import { type QueueRow, QueueTable } from './tables.ts';
 
 export function createQueueStore(database: DataSource): QueueStore {
@@ -75,4 +74,20 @@ export function createModelStore(database: DataSource): ModelStore {
       }
     },
   };
+}
+
+export interface QueueStore {
+  all(): Promise<readonly QueueView[]>;
+  update(name: QueueName, change: QueueChange): Promise<QueueView>;
+  stats(queue: QueueName | null, since: Date, now: Date): Promise<StoredQueueStats>;
+}
+
+export type QueueChange =
+  | { readonly pause: { readonly by: string; readonly reason: string; readonly at: Date } }
+  | { readonly resume: true }
+  | { readonly concurrency: number };
+
+export interface ModelStore {
+  known(): Promise<readonly ModelView[]>;
+  seen(models: readonly ModelView[], at: Date): Promise<void>;
 }

@@ -1,5 +1,4 @@
 import type { DataSource } from 'typeorm';
-import type { TenantStore } from '../app/ports.ts';
 import type { Engine } from '../domain/vocabulary.ts';
 import { whenReachable } from './database.ts';
 
@@ -12,4 +11,9 @@ export function createTenantStore(database: DataSource): TenantStore {
       return row?.default_engines ?? null;
     },
   };
+}
+
+export interface TenantStore {
+  /** Engines of a job that names none; null when the tenant has no wish of its own. */
+  defaultEngines(tenantId: string): Promise<readonly Engine[] | null>;
 }

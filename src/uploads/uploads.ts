@@ -1,5 +1,5 @@
-import type { CreateUploadInput, Principal, UploadView } from '../app/application.ts';
 import { AudioSourceError, NotFoundError, ValidationError, type ValidationIssue } from '../domain/errors.ts';
+import type { Principal } from '../domain/principal.ts';
 import { type UploadDeps, UploadError, type UploadRecord } from './upload-store.ts';
 
 /** A receiver that has not touched its row for this long is gone. */
@@ -265,4 +265,22 @@ function checkInput(
   }
   if (issues.length > 0) throw new ValidationError(issues);
   return { filename, contentType, sizeBytes: input.sizeBytes, sha256, idempotencyKey };
+}
+
+export interface CreateUploadInput {
+  readonly filename: string;
+  readonly contentType: string;
+  readonly sizeBytes: number;
+  readonly sha256?: string | null | undefined;
+  readonly idempotencyKey?: string | null | undefined;
+}
+
+export interface UploadView {
+  readonly id: string;
+  readonly method: 'PUT';
+  /** Signed; good until `expiresAt`. */
+  readonly url: string;
+  readonly headers: readonly { readonly name: string; readonly value: string }[];
+  readonly maxBytes: number;
+  readonly expiresAt: Date;
 }

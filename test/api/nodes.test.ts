@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import type { QueueView, UploadView } from '../../src/app/application.ts';
+import type { QueueView } from '../../src/domain/queue-view.ts';
+import type { UploadView } from '../../src/uploads/uploads.ts';
 import { post, startEdge } from '../support/edge.ts';
 
 const QUEUE = { id: 'que_whisper', name: 'whisper' } as unknown as QueueView;

@@ -1,6 +1,6 @@
 import { createClient as createSseClient } from 'graphql-sse';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { JobProgressEvent } from '../../src/app/application.ts';
+import type { JobProgressEvent } from '../../src/live/watch-job.ts';
 import { type Edge, eventually, startEdge } from '../support/edge.ts';
 import { DONE, Source, VARIABLES, WATCH } from '../support/job-source.ts';
 

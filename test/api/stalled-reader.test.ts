@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { JobProgressEvent } from '../../src/app/application.ts';
+import type { JobProgressEvent } from '../../src/live/watch-job.ts';
 import { JOB_ID } from '../support/builders.ts';
 import { type Edge, eventually, startEdge } from '../support/edge.ts';
 import { aProgressEvent } from '../support/fake-application.ts';

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { createClient } from 'graphql-ws';
 import { afterEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
-import type { JobProgressEvent } from '../../src/app/application.ts';
+import type { JobProgressEvent } from '../../src/live/watch-job.ts';
 import { JOB_ID } from '../support/builders.ts';
 import { type Edge, type EdgeOptions, eventually, startEdge } from '../support/edge.ts';
 import { DONE, Source, VARIABLES, WATCH } from '../support/job-source.ts';

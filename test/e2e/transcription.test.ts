@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EXPORT_FORMATS } from '../../src/app/application.ts';
+import { EXPORT_FORMATS } from '../../src/captions/export-options.ts';
 import { DEMO_MODEL } from '../../worker/models/catalogue.ts';
 import { readSubRip, readWebVtt } from '../support/captions.ts';
 import { type FileHost, hostFiles } from '../support/file-host.ts';

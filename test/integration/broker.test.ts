@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Broker } from '../../src/app/ports.ts';
 import type { EventMessage } from '../../src/contract/messages.ts';
-import { createNatsBroker } from '../../src/messaging/broker.ts';
+import { type Broker, createNatsBroker } from '../../src/messaging/broker.ts';
 import { appendEvent, readLastEvent } from '../../src/messaging/chain.ts';
 import { NatsSession } from '../../src/messaging/session.ts';
 import { ensureStreams } from '../../src/messaging/streams.ts';

@@ -1,5 +1,7 @@
-import type { Application, JobProgressEvent, JobView } from '../../src/app/application.ts';
+import type { Application } from '../../src/app/application.ts';
 import { NotFoundError } from '../../src/domain/errors.ts';
+import type { JobView } from '../../src/domain/job-view.ts';
+import type { JobProgressEvent } from '../../src/live/watch-job.ts';
 import { JOB_ID, NOON } from './builders.ts';
 
 export function aJobView(change: Partial<JobView> = {}): JobView {

@@ -1,9 +1,9 @@
 import { applyEvent } from '../../src/app/apply-event.ts';
-import type { JobUpdate } from '../../src/app/ports.ts';
 import { type EventMessage, endsAttempt, type TaskMessage } from '../../src/contract/messages.ts';
 import { fieldsOf, type Job } from '../../src/domain/job.ts';
 import { deadlineFailure, endWaiting } from '../../src/domain/job-endings.ts';
 import { retryByHand } from '../../src/domain/job-transitions.ts';
+import type { JobUpdate } from '../../src/domain/job-update.ts';
 import type { Checkpoint, Segment } from '../../src/domain/transcript.ts';
 import type { Refusal } from '../../src/domain/transition.ts';
 import { type AttemptOutcome, type Failure, isFinal } from '../../src/domain/vocabulary.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { EXPORT_FORMATS } from '../../src/app/application.ts';
+import type { EXPORT_FORMATS } from '../../src/captions/export-options.ts';
 import type { GraphQLClient, Transport, Variables } from './graphql-client.ts';
 
 export interface SeenJob {

@@ -1,4 +1,4 @@
-import type { JobProgressEvent } from '../../src/app/application.ts';
+import type { JobProgressEvent } from '../../src/live/watch-job.ts';
 import { JOB_ID } from './builders.ts';
 import { aJobView, aProgressEvent } from './fake-application.ts';
 

@@ -1,8 +1,8 @@
 import { pino } from 'pino';
 import type { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import type { NewJob } from '../../src/app/ports.ts';
 import { toId } from '../../src/domain/ids.ts';
+import type { NewJob } from '../../src/domain/new-job.ts';
 import { openDatabase } from '../../src/storage/database.ts';
 import { createJobStore } from '../../src/storage/job-store.ts';
 import { createTestDatabase } from './postgres.ts';

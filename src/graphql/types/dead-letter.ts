@@ -1,5 +1,6 @@
-import type { BulkJobsInput, BulkJobsView, FailureGroupView } from '../../app/application.ts';
+import type { BulkJobsInput, BulkJobsView } from '../../app/dead-letters.ts';
 import { ConfirmationError, UserError, ValidationError } from '../../domain/errors.ts';
+import type { FailureGroupView } from '../../domain/job-view.ts';
 import { checkRange, DEFAULT_PAGE, MAX_PAGE, pageRequestOf } from '../arguments.ts';
 import { builder } from '../builder.ts';
 import { costOfPage } from '../limits.ts';

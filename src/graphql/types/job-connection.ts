@@ -1,4 +1,5 @@
-import type { JobFilter, JobView, Page } from '../../app/application.ts';
+import type { JobFilter, Page } from '../../domain/job-list.ts';
+import type { JobView } from '../../domain/job-view.ts';
 import { builder } from '../builder.ts';
 import { COUNTED_BY_PAGE } from '../limits.ts';
 import { JobRef } from './job.ts';

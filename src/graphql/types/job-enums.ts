@@ -1,4 +1,6 @@
-import type { CancelOutcome, ExportFormat, JobOrderField } from '../../app/application.ts';
+import type { CancelOutcome } from '../../app/cancel-job.ts';
+import type { ExportFormat } from '../../captions/export-options.ts';
+import type { JobOrderField } from '../../domain/job-list.ts';
 import type {
   AttemptOutcome,
   Engine,

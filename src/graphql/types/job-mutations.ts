@@ -1,4 +1,4 @@
-import type { CancelOutcome, JobView } from '../../app/application.ts';
+import type { CancelOutcome } from '../../app/cancel-job.ts';
 import {
   AudioSourceError,
   IdempotencyError,
@@ -7,6 +7,7 @@ import {
   QuotaExceededError,
   ValidationError,
 } from '../../domain/errors.ts';
+import type { JobView } from '../../domain/job-view.ts';
 import { builder, QueryRef } from '../builder.ts';
 import { JobRef } from './job.ts';
 import { CancelOutcomeEnum, JobPriorityEnum } from './job-enums.ts';

@@ -1,4 +1,4 @@
-import type { AttemptView, AudioView, JobFailureView, ProgressView } from '../../app/application.ts';
+import type { AttemptView, AudioView, JobFailureView, ProgressView } from '../../domain/job-view.ts';
 import type { TranscriptionOptions } from '../../domain/vocabulary.ts';
 import { builder } from '../builder.ts';
 import {

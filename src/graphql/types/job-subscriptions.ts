@@ -1,5 +1,5 @@
-import type { JobProgressEvent, JobSegmentsEvent } from '../../app/application.ts';
 import { ValidationError } from '../../domain/errors.ts';
+import type { JobProgressEvent, JobSegmentsEvent } from '../../live/watch-job.ts';
 import { checkRange } from '../arguments.ts';
 import { builder } from '../builder.ts';
 import { COUNTED_BY_PAGE } from '../limits.ts';

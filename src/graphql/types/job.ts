@@ -1,5 +1,5 @@
-import type { JobView } from '../../app/application.ts';
 import { isIdOf } from '../../domain/ids.ts';
+import type { JobView } from '../../domain/job-view.ts';
 import { isFinal } from '../../domain/vocabulary.ts';
 import { builder } from '../builder.ts';
 import { EngineEnum, JobPriorityEnum, JobStatusEnum } from './job-enums.ts';

@@ -1,4 +1,4 @@
-import type { ModelView } from '../../app/application.ts';
+import type { ModelView } from '../../domain/queue-view.ts';
 import { builder } from '../builder.ts';
 import { EngineEnum } from './job-enums.ts';
 

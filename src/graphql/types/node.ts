@@ -1,5 +1,7 @@
-import type { JobView, QueueView, UploadView } from '../../app/application.ts';
 import { typeOfId } from '../../domain/ids.ts';
+import type { JobView } from '../../domain/job-view.ts';
+import type { QueueView } from '../../domain/queue-view.ts';
+import type { UploadView } from '../../uploads/uploads.ts';
 import { checkRange } from '../arguments.ts';
 import { builder } from '../builder.ts';
 import type { GraphQLContext } from '../context.ts';

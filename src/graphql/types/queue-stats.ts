@@ -1,4 +1,4 @@
-import type { QueueStatsView } from '../../app/application.ts';
+import type { QueueStatsView } from '../../domain/queue-view.ts';
 import { builder } from '../builder.ts';
 
 const WINDOW_MS = {

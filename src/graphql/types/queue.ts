@@ -1,6 +1,6 @@
-import type { QueueView } from '../../app/application.ts';
 import { NotFoundError, UnavailableError, ValidationError } from '../../domain/errors.ts';
 import { isIdOf } from '../../domain/ids.ts';
+import type { QueueView } from '../../domain/queue-view.ts';
 import { builder } from '../builder.ts';
 import { QueueStatsRef, StatsWindowEnum, windowMsOf } from './queue-stats.ts';
 

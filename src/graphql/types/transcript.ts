@@ -1,4 +1,6 @@
-import type { ExportOptions, ExportView, TranscriptView } from '../../app/application.ts';
+import type { ExportView } from '../../app/export-transcript.ts';
+import type { ExportOptions } from '../../captions/export-options.ts';
+import type { TranscriptView } from '../../domain/job-view.ts';
 import { checkRange } from '../arguments.ts';
 import { builder } from '../builder.ts';
 import { costOfPage } from '../limits.ts';

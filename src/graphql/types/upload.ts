@@ -1,6 +1,6 @@
-import type { UploadView } from '../../app/application.ts';
 import { AudioSourceError, QuotaExceededError, ValidationError } from '../../domain/errors.ts';
 import { isIdOf } from '../../domain/ids.ts';
+import type { UploadView } from '../../uploads/uploads.ts';
 import { builder } from '../builder.ts';
 
 const HttpHeaderRef = builder.objectRef<UploadView['headers'][number]>('HttpHeader').implement({

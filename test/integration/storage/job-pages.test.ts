@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { JobListQuery, JobOrderField } from '../../../src/app/application.ts';
 import { ValidationError } from '../../../src/domain/errors.ts';
+import type { JobListQuery, JobOrderField } from '../../../src/domain/job-list.ts';
 import { pageParts } from '../../../src/storage/job-pages.ts';
 import { createJobReader } from '../../../src/storage/job-reader.ts';
 import { DAY_MS, openTestStorage, TENANT, type TestStorage } from '../../support/storage.ts';

@@ -1,10 +1,10 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { OffsetConflictError } from '../../../src/app/ports.ts';
 import { ValidationError } from '../../../src/domain/errors.ts';
 import { endWaiting } from '../../../src/domain/job-endings.ts';
 import { deleteOldKeys } from '../../../src/storage/idempotency-keys.ts';
 import { createJobSchedule } from '../../../src/storage/job-schedule.ts';
+import { OffsetConflictError } from '../../../src/storage/job-transaction.ts';
 import { PostgresUploadRepository } from '../../../src/uploads/upload-repository.ts';
 import { aNewJob, DAY_MS, openTestStorage, TENANT, type TestStorage } from '../../support/storage.ts';
 

@@ -1,7 +1,8 @@
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import type { AdmittedJob, Broker } from '../../../src/app/ports.ts';
+import type { AdmittedJob } from '../../../src/domain/admission.ts';
 import { Reconciler } from '../../../src/leader/reconciler.ts';
+import type { Broker } from '../../../src/messaging/broker.ts';
 import { createJobSchedule } from '../../../src/storage/job-schedule.ts';
 import { eventually } from '../../support/edge.ts';
 import { openTestStorage, type TestStorage } from '../../support/storage.ts';

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyEvent } from '../../../src/app/apply-event.ts';
-import type { JobUpdate } from '../../../src/app/ports.ts';
 import type { EventMessage } from '../../../src/contract/messages.ts';
 import type { Job } from '../../../src/domain/job.ts';
+import type { JobUpdate } from '../../../src/domain/job-update.ts';
 import { isFinal, JOB_STATUSES } from '../../../src/domain/vocabulary.ts';
 import { aFailure, aQueuedJob, aScheduledJob, later, NOON, POLICY } from '../../support/builders.ts';
 import { Fleet, SCRIPT } from '../../support/fleet.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { applyEvent } from '../../../src/app/apply-event.ts';
-import type { JobUpdate } from '../../../src/app/ports.ts';
 import type { EventMessage } from '../../../src/contract/messages.ts';
 import type { Job } from '../../../src/domain/job.ts';
+import type { JobUpdate } from '../../../src/domain/job-update.ts';
 import type { Refusal } from '../../../src/domain/transition.ts';
 import {
   aCheckpoint,

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { deleteExpired } from '../../../src/app/delete-expired.ts';
-import type { JobStore } from '../../../src/app/ports.ts';
 import { UnavailableError } from '../../../src/domain/errors.ts';
+import type { JobStore } from '../../../src/storage/job-store.ts';
 
 const ids = Array.from({ length: 120 }, (_, n) => `job_${n}`);
 const schedule = { expired: async () => ids };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { openExport } from '../../../src/app/export-transcript.ts';
-import type { JobReader } from '../../../src/app/ports.ts';
+import type { JobReader } from '../../../src/storage/job-reader.ts';
 import { aSegment, JOB_ID } from '../../support/builders.ts';
 import { aJobView } from '../../support/fake-application.ts';
 

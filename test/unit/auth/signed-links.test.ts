@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ExportRequest } from '../../../src/app/application.ts';
 import { parseExportUrl, SignedLinks } from '../../../src/auth/signed-links.ts';
+import type { ExportRequest } from '../../../src/captions/export-options.ts';
 import { JOB_ID, later, NOON } from '../../support/builders.ts';
 
 const REQUEST: ExportRequest = {
