@@ -56,7 +56,7 @@ test('a cancel while NATS is down is kept, and told when it is back', async () =
   await rig.nats.restart();
 
   for (const id of [running, ordered]) expect((await rig.jobs.finished(id)).status).toBe('CANCELED');
-  expect((await rig.fieldsOf(ordered)).filter((event) => event.type === 'started')).toEqual([]);
+  expect((await rig.eventsOf(ordered)).filter((event) => event.type === 'started')).toEqual([]);
   await endWorker(worker);
 });
 
@@ -129,7 +129,7 @@ test('a task whose publication was not noted is published again, and its job run
     const { pending, ackPending } = await laneState(rig.nc, 'whisper', 'NORMAL');
     return pending + ackPending === 0;
   }, 'no task is left');
-  expect((await rig.fieldsOf(id)).filter((event) => event.type === 'started')).toHaveLength(1);
+  expect((await rig.eventsOf(id)).filter((event) => event.type === 'started')).toHaveLength(1);
 });
 
 test('a job that ended while its events wait for the database is not run again', async () => {
@@ -140,16 +140,16 @@ test('a job that ended while its events wait for the database is not run again',
   await session.connect();
   // What moves the offset waits for this, and so do all events.
   await session.query('BEGIN; SELECT 1 FROM projector_offset FOR UPDATE');
-  await eventually(async () => (await rig.fieldsOf(id)).at(-1)?.type === 'completed', 'the run ends');
+  await eventually(async () => (await rig.eventsOf(id)).at(-1)?.type === 'completed', 'the run ends');
   await eventually(async () => {
-    const [row] = await rig.query('SELECT run, status FROM jobs WHERE id = $1', [id]);
+    const [row] = await rig.query('SELECT publication, status FROM jobs WHERE id = $1', [id]);
     return row?.status === 'PROCESSING' && row.publication > 1;
-  }, 'the janitor misses its task');
+  }, 'the reconciler publishes its task again');
   await session.query('COMMIT');
   await session.end();
 
   expect((await rig.jobs.finished(id)).status).toBe('COMPLETED');
-  expect(typesOf(await rig.fieldsOf(id))).toEqual(['started', 'audio', 'segments', 'completed']);
+  expect(typesOf(await rig.eventsOf(id))).toEqual(['started', 'audio', 'segments', 'completed']);
 });
 
 test('a full disk stops jobs without losing any, and they go on when there is room again', async () => {

@@ -50,7 +50,7 @@ test('while Postgres is down, calls fail fast and may be repeated; a run goes on
     expect(answer.status).toBe(503);
     expect(answer.errors[0]?.extensions).toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryable: true });
   }
-  await eventually(async () => (await rig.fieldsOf(id)).at(-1)?.type === 'completed', 'the run ends');
+  await eventually(async () => (await rig.eventsOf(id)).at(-1)?.type === 'completed', 'the run ends');
   await restartPostgres();
 
   await eventually(async () => (await rig.client.post(JOB, { id })).errors.length === 0, 'it answers again');
@@ -77,7 +77,7 @@ test('a database restored from a backup learns from NATS what has happened since
 
   expect(job.status).toBe('COMPLETED');
   expect(job.transcript?.segments.nodes.map(({ text }) => text)).toEqual(textsOf(script));
-  expect((await rig.fieldsOf(id)).filter((event) => event.type === 'started')).toHaveLength(1);
+  expect((await rig.eventsOf(id)).filter((event) => event.type === 'started')).toHaveLength(1);
   await after.stop();
 });
 

@@ -63,7 +63,7 @@ test('a failure that may pass is tried again when the other side said, and the w
   expect(waiting.failure?.kind).toBe('RATE_LIMITED');
   const waitMs = Date.parse(waiting.nextAttemptAt ?? '') - Date.parse(waiting.attempts[0]?.finishedAt ?? '');
   expect(waitMs).toBeGreaterThanOrEqual(1500);
-  const events = await rig.fieldsOf(id);
+  const events = await rig.eventsOf(id);
   expect(events.findLast((event) => event.type === 'started')).toMatchObject({ attempt: 2, segmentCount: 3 });
 });
 
@@ -133,7 +133,7 @@ test('a paused queue starts nothing, and what waited runs when it is resumed', a
   await rig.client.request(RESUME);
 
   expect((await rig.jobs.finished(id)).status).toBe('COMPLETED');
-  expect(await rig.fieldsOf(canceled)).toEqual([]);
+  expect(await rig.eventsOf(canceled)).toEqual([]);
 });
 
 test('a job for later waits for its time', async () => {
@@ -143,7 +143,7 @@ test('a job for later waits for its time', async () => {
   // The server looks every 10 s by itself; a new time wakes it.
   await eventually(async () => (await jobOf(id)).status === 'COMPLETED', 'it ran at its time', 6000);
 
-  const [started] = (await rig.fieldsOf(id)).filter((event) => event.type === 'started');
+  const [started] = (await rig.eventsOf(id)).filter((event) => event.type === 'started');
   expect(started?.at).toBeGreaterThanOrEqual(scheduledFor.getTime());
 });
 

@@ -55,7 +55,7 @@ test.each(['SIGKILL', 'SIGSTOP'] as const)(
       const { transcript } = await jobs.finished(id);
 
       expect(transcript?.segments.nodes.map(({ text }) => text)).toEqual(textsOf(script));
-      expect((await own.fieldsOf(id)).filter((event) => event.type === 'started')).toHaveLength(1);
+      expect((await own.eventsOf(id)).filter((event) => event.type === 'started')).toHaveLength(1);
       if (signal === 'SIGSTOP') leader.signal('SIGCONT');
       const answering = signal === 'SIGSTOP' ? leader : other;
       expect((await own.clientOf(answering).jobs.finished(next)).status).toBe('COMPLETED');

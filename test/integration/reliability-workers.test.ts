@@ -25,7 +25,7 @@ test('a job whose worker is killed goes on at its checkpoint, and says that it l
 
   expect(await rig.completedTexts(id)).toEqual(textsOf(script));
   expect(await outcomesOf(id)).toEqual(['LOST', 'COMPLETED']);
-  const events = await rig.fieldsOf(id);
+  const events = await rig.eventsOf(id);
   const restart = events.findLast((event) => event.type === 'started');
   expect(restart?.checkpointMs).toBeGreaterThan(0);
   await endWorker(heir);
@@ -39,13 +39,13 @@ test('a worker that freezes and wakes up after another took its job changes noth
   zombie.kill('SIGSTOP');
   const heir = await rig.spawnWorker();
   await eventually(
-    async () => (await rig.fieldsOf(id)).some((event) => event.attempt === 2 && event.type === 'segments'),
+    async () => (await rig.eventsOf(id)).some((event) => event.attempt === 2 && event.type === 'segments'),
     'another worker has the job',
   );
   zombie.kill('SIGCONT');
 
   expect(await rig.completedTexts(id)).toEqual(textsOf(script));
-  const events = await rig.fieldsOf(id);
+  const events = await rig.eventsOf(id);
   expect(events.filter((event) => event.type === 'completed')).toHaveLength(1);
   const runIds = events.map((event) => event.runId).filter((own, at, all) => own !== all[at - 1]);
   expect(runIds).toHaveLength(2);
@@ -107,7 +107,7 @@ test('a task that comes again, while its job runs and after it ended, runs nothi
   await rig.jobs.finished(next);
 
   expect(await rig.jobs.find(id)).toEqual(before);
-  expect(typesOf(await rig.fieldsOf(id))).toEqual(['started', 'audio', 'segments', 'completed']);
+  expect(typesOf(await rig.eventsOf(id))).toEqual(['started', 'audio', 'segments', 'completed']);
   for (const worker of workers) await endWorker(worker);
 });
 
@@ -132,13 +132,13 @@ test('of a cancel and a completion one wins, and the job, its chain and the answ
   const canceled = new Map<string, string | undefined>();
   await Promise.all(
     ids.map(async (id) => {
-      await eventually(async () => (await rig.fieldsOf(id)).length > 1, 'it runs');
+      await eventually(async () => (await rig.eventsOf(id)).length > 1, 'it runs');
       canceled.set(id, (await rig.jobs.cancel(id)).outcome);
     }),
   );
   for (const id of ids) {
     const { status } = await rig.jobs.finished(id);
-    const events = await rig.fieldsOf(id);
+    const events = await rig.eventsOf(id);
     expect(status).toBe(events.at(-1)?.type.toUpperCase());
     expect(segmentsOf(events).length).toBeLessThanOrEqual(2);
     if (canceled.get(id) === 'ALREADY_FINAL') expect(status).toBe('COMPLETED');

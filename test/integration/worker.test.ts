@@ -51,7 +51,7 @@ test('a second task of a finished job is acknowledged without a second run', asy
   const before = await rig.eventsUntil(task.jobId, ends);
   await publishTask(rig.nc, { ...task, publication: 2 });
   await rig.laneEmpty();
-  expect(await rig.fieldsOf(task.jobId)).toEqual(before);
+  expect(await rig.eventsOf(task.jobId)).toEqual(before);
   await worker.drain(0);
 });
 

@@ -55,7 +55,7 @@ export interface FaultRig {
   quickenLanes(): Promise<void>;
   query<Row extends pg.QueryResultRow>(sql: string, parameters?: unknown[]): Promise<Row[]>;
   /** The job's events that are stored now. */
-  fieldsOf(jobId: string): Promise<readonly EventMessage[]>;
+  eventsOf(jobId: string): Promise<readonly EventMessage[]>;
   /** The texts of the job's segments once it is COMPLETED. @throws Error when it ends otherwise. */
   completedTexts(jobId: string): Promise<readonly string[]>;
   /** Once so many segments of the job are stored in EVENTS. */
@@ -104,7 +104,7 @@ export async function startFaultRig(options: FaultRigOptions = {}): Promise<Faul
   const [first] = servers;
   if (first === undefined) throw new RangeError('a rig has at least one server');
   const { client, jobs } = clientOf(first);
-  const events = (jobId: string) => fieldsOf(nc, jobId);
+  const events = (jobId: string) => eventsOf(nc, jobId);
   const rig: FaultRig = {
     ...{ databaseUrl: database.url, nats, nc, servers, client, jobs, startServer, clientOf, stop },
     spawnWorker: async () => {
@@ -116,7 +116,7 @@ export async function startFaultRig(options: FaultRigOptions = {}): Promise<Faul
       jobs.accepted({ audio: { url: `https://script.test/${script}` }, ...input }),
     quickenLanes: () => quickenLanes(nc),
     query: (sql, parameters = []) => query(database.url, sql, parameters),
-    fieldsOf: events,
+    eventsOf: events,
     completedTexts: async (jobId) => {
       const job = await jobs.finished(jobId);
       if (job.status !== 'COMPLETED') throw new Error(`it ended ${JSON.stringify(job)}`);
@@ -179,7 +179,7 @@ async function query<Row extends pg.QueryResultRow>(
   }
 }
 
-async function fieldsOf(nc: NatsConnection, jobId: string): Promise<readonly EventMessage[]> {
+async function eventsOf(nc: NatsConnection, jobId: string): Promise<readonly EventMessage[]> {
   const events: EventMessage[] = [];
   const manager = await jetstreamManager(nc, { checkAPI: false });
   const { state } = await manager.streams.info(STREAMS.events);

@@ -43,7 +43,7 @@ export interface WorkerRig {
   /** Publishes a task for a script of the scripted engine, such as `seed/4/1000/50`. */
   task(script: string, change?: Partial<TaskMessage>): Promise<TaskMessage>;
   /** All events of a job that are stored now. */
-  fieldsOf(jobId: string): Promise<readonly EventMessage[]>;
+  eventsOf(jobId: string): Promise<readonly EventMessage[]>;
   /** Events of a job, once one of them fulfils the condition. */
   eventsUntil(
     jobId: string,
@@ -128,7 +128,7 @@ export async function startWorkerRig(): Promise<WorkerRig> {
       await publishTask(nc, task);
       return task;
     },
-    async fieldsOf(jobId) {
+    async eventsOf(jobId) {
       const done = new AbortController();
       const events: EventMessage[] = [];
       for await (const read of readEvents(nc, { fromSequence: 1, signal: done.signal })) {

@@ -79,11 +79,11 @@ test.runIf(onLinux)('bounds the memory of a program', async () => {
 
 test.runIf(onLinux)('a program dies with this process, even when that is killed', async () => {
   const script = `
-    import { runChild } from '../worker/process/run-child.ts';
+    import { runChild } from './src/process/run-child.ts';
     await runChild('sh', ['-c', 'echo $$; exec sleep 60'], { onLine: (pid) => console.log(pid) },
       new AbortController().signal);`;
   const parent = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
-    cwd: `${import.meta.dirname}/../..`,
+    cwd: `${import.meta.dirname}/../../..`,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: parent.stdout });
