@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => storage.close());
 
-const RUNNING = `status = 'PROCESSING', runId = 'i', attempt = 1, admitted_at = $2, started_at = $2`;
+const RUNNING = `status = 'PROCESSING', run_id = 'i', attempt = 1, admitted_at = $2, started_at = $2`;
 const DEAD = `status = 'FAILED', failure = '{}', dead_lettered_at = $2`;
 
 async function change(id: string, columns: string, at: Date): Promise<void> {
