@@ -17,24 +17,29 @@ const PROGRAMS = {
   migrate: 'dist/src/storage/migrate-command.js',
   schema: 'dist/src/graphql/print-schema.js',
 };
-/** What works on the sources, and starts the programs as processes of their own. */
+const VITEST = ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts'];
+/** Need the installed packages only; the tests build what they run. */
+const CHECKS = {
+  test: VITEST,
+  check: [...VITEST, '--project', 'repository', '--project', 'unit'],
+};
+/** Work on the sources, and start the built programs as processes of their own. */
 const TOOLS = {
-  test: ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts'],
   chaos: ['--import', 'tsx', 'test/chaos/main.ts'],
   'bench:overhead': ['--import', 'tsx', 'bench/overhead.ts'],
   'bench:latency': ['--import', 'tsx', 'bench/latency.ts'],
 };
 
 const [command, ...args] = process.argv.slice(2);
-if (!Object.hasOwn(TOOLS, command ?? '') && !Object.hasOwn(PROGRAMS, command ?? '')) {
-  const known = [...Object.keys(TOOLS), ...Object.keys(PROGRAMS)].join('|');
-  fail(`usage: node scripts/bootstrap.mjs <${known}> [arguments]`, 2);
+const commands = { ...CHECKS, ...TOOLS, ...PROGRAMS };
+if (!Object.hasOwn(commands, command ?? '')) {
+  fail(`usage: node scripts/bootstrap.mjs <${Object.keys(commands).join('|')}> [arguments]`, 2);
 }
 checkNode();
 await install();
-await build();
-if (Object.hasOwn(TOOLS, command)) {
-  process.exitCode = await run(process.execPath, [...TOOLS[command], ...args]);
+if (!Object.hasOwn(CHECKS, command)) await build();
+if (!Object.hasOwn(PROGRAMS, command)) {
+  process.exitCode = await run(process.execPath, [...commands[command], ...args]);
 } else {
   const program = join(root, PROGRAMS[command]);
   process.argv = [process.execPath, program, ...args];

@@ -1,8 +1,27 @@
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 import { TallyReporter } from './support/tally-reporter.ts';
 
-const QUICK = ['test/unit/**/*.test.ts', 'test/architecture.test.ts'];
+/** What holds the repository against itself: static checks, import rules, documents. */
+const repository: TestProjectConfiguration = {
+  extends: true,
+  test: { name: 'repository', include: ['test/*.test.ts'] },
+};
+const unit: TestProjectConfiguration = {
+  extends: true,
+  test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 10_000 },
+};
+const integration: TestProjectConfiguration = {
+  extends: true,
+  test: {
+    name: 'integration',
+    include: ['test/*/**/*.test.ts'],
+    exclude: ['test/unit/**'],
+    globalSetup: ['test/support/global-setup.ts'],
+  },
+};
+/** Stryker can't choose a project. */
+const isMutationRun = process.env.STRYKER_MUTATOR_WORKER !== undefined;
 
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
@@ -15,17 +34,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     teardownTimeout: 30_000,
-    projects: [
-      { extends: true, test: { name: 'unit', include: QUICK, testTimeout: 10_000 } },
-      {
-        extends: true,
-        test: {
-          name: 'integration',
-          include: ['test/**/*.test.ts'],
-          exclude: QUICK,
-          globalSetup: ['test/support/global-setup.ts'],
-        },
-      },
-    ],
+    projects: isMutationRun ? [unit] : [repository, unit, integration],
   },
 });

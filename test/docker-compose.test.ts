@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 // No Docker engine runs where these tests do, so this holds the files against the project they describe.
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string): string => readFileSync(`${root}${path}`, 'utf8');
 const compose = read('docker-compose.yml');
 const dockerfile = read('Dockerfile').replaceAll(/\\\n/g, ' ');

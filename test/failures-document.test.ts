@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { FAILURE_KINDS } from '../../src/domain/vocabulary.ts';
-import { readSources } from '../support/source-imports.ts';
+import { FAILURE_KINDS } from '../src/domain/vocabulary.ts';
+import { readSources } from './support/source-imports.ts';
 
-const document = readFileSync(new URL('../../docs/failures.md', import.meta.url), 'utf8');
+const document = readFileSync(new URL('../docs/failures.md', import.meta.url), 'utf8');
 const documented = new Set(
   document
     .split('\n')
