@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Logger } from '../observability/logger.ts';
-import { findExecutable } from './find-in-path.ts';
+import { findExecutable } from '../process/find-executable.ts';
 
 const APT_TIMEOUT_MS = 180_000;
 

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { cacheDirectory } from '../config/cache-directory.ts';
 import type { Logger } from '../observability/logger.ts';
+import { findExecutable, isExecutable } from '../process/find-executable.ts';
 import { unpackDebianPackage } from './debian-package.ts';
-import { findExecutable, isExecutable } from './find-in-path.ts';
 import { LocalServiceError } from './local-service.ts';
 
 export interface NatsServerBinary {
@@ -11,9 +11,6 @@ export interface NatsServerBinary {
   /** Such as `2.9.10`. */
   readonly version: string;
 }
-
-/** Not on every user's PATH, but where packages put it. */
-const USUAL_FOLDERS = ['/usr/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
 
 /**
  * The first nats-server that runs: `NATS_SERVER_BIN`, PATH, the usual folders, the cache, Debian's package
@@ -35,7 +32,7 @@ export async function findNatsServer(
   }
   const cache = join(cacheDirectory(env), 'nats-server', `${process.platform}-${process.arch}`);
   const cached = join(cache, 'nats-server', 'usr', 'sbin', 'nats-server');
-  const onPath = await findExecutable('nats-server', env, USUAL_FOLDERS);
+  const onPath = await findExecutable('nats-server', env);
   for (const path of [onPath, cached]) {
     const binary = path === null ? null : await tryBinary(path);
     if (binary !== null) return binary;

@@ -3,7 +3,7 @@ import { watch } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Logger } from '../observability/logger.ts';
-import { lockDirectory } from '../process/directory-lock.ts';
+import { lockDirectory } from '../process/file-lock.ts';
 import { commandLineOf } from '../process/process-identity.ts';
 import { type StopStep, stopStranger } from '../process/stop-process.ts';
 import { findNatsServer, type NatsServerBinary } from './find-nats-server.ts';

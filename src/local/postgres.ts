@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import getPort from 'get-port';
 import pg from 'pg';
 import type { Logger } from '../observability/logger.ts';
-import { lockDirectory } from '../process/directory-lock.ts';
+import { lockDirectory } from '../process/file-lock.ts';
 import { type LocalService, LocalServiceError } from './local-service.ts';
 import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
 import { type Cluster, openCluster, STOP_POSTGRES } from './postgres-cluster.ts';

@@ -6,7 +6,7 @@ import getPort, { portNumbers } from 'get-port';
 import { pino } from 'pino';
 import { ConfigError, readServerConfig, type ServerConfig } from '../config/config.ts';
 import type { Logger } from '../observability/logger.ts';
-import { DirectoryLockError, lockDirectory } from '../process/directory-lock.ts';
+import { DirectoryLockError, lockDirectory } from '../process/file-lock.ts';
 import { migrate } from '../storage/migrate.ts';
 import { LocalServiceError } from './local-service.ts';
 import { Program, ProgramError, type Ready } from './program.ts';

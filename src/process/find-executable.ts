@@ -2,22 +2,16 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 
-/** Where services' PATH often misses what is installed. */
-const USUAL_FOLDERS = ['/usr/local/bin', '/usr/bin', '/bin', '/opt/homebrew/bin'];
-const found = new Map<string, Promise<string | null>>();
+/** Where packages put programs that the PATH of a service or of an ordinary user often lacks. */
+const USUAL_FOLDERS = ['/usr/local/bin', '/usr/sbin', '/opt/homebrew/bin'];
 
-/** The full path of a program, looked up in PATH and the usual folders; null when there is none. */
-export function findExecutable(name: string): Promise<string | null> {
-  const known = found.get(name);
-  if (known !== undefined) return known;
-  const search = searchFor(name);
-  found.set(name, search);
-  return search;
-}
-
-async function searchFor(name: string): Promise<string | null> {
-  const folders = [...(process.env.PATH ?? '').split(delimiter).filter(isAbsolute), ...USUAL_FOLDERS];
-  for (const folder of folders) {
+/** The full path of a program, looked up in PATH and then in the usual folders; null when there is none. */
+export async function findExecutable(
+  name: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string | null> {
+  const folders = (env.PATH ?? '').split(delimiter).filter(isAbsolute);
+  for (const folder of [...folders, ...USUAL_FOLDERS]) {
     const path = join(folder, name);
     if (await isExecutable(path)) return path;
   }

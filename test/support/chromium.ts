@@ -1,8 +1,9 @@
 import { execa } from 'execa';
-import { findExecutable, isExecutable } from '../../src/local/find-in-path.ts';
+import { findExecutable, isExecutable } from '../../src/process/find-executable.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-const APPLICATIONS = [
+const OUTSIDE_PATH = [
+  '/snap/bin/chromium',
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
   '/Applications/Chromium.app/Contents/MacOS/Chromium',
 ];
@@ -12,7 +13,7 @@ export async function findChromium(): Promise<string> {
   if (process.env.CHROMIUM_BIN) return process.env.CHROMIUM_BIN;
   const installed = await findInstalled();
   if (installed !== null) return installed;
-  if (process.getuid?.() === 0 && (await findExecutable('apt-get', process.env)) !== null) {
+  if (process.getuid?.() === 0 && (await findExecutable('apt-get')) !== null) {
     const apt = (args: readonly string[]) =>
       execa('apt-get', ['-qq', ...args], {
         env: { DEBIAN_FRONTEND: 'noninteractive' },
@@ -32,10 +33,10 @@ export async function findChromium(): Promise<string> {
 
 async function findInstalled(): Promise<string | null> {
   for (const name of NAMES) {
-    const path = await findExecutable(name, process.env, ['/usr/bin', '/usr/local/bin', '/snap/bin']);
+    const path = await findExecutable(name);
     if (path !== null) return path;
   }
-  for (const path of APPLICATIONS) {
+  for (const path of OUTSIDE_PATH) {
     if (await isExecutable(path)) return path;
   }
   return null;

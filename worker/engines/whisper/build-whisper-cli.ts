@@ -2,9 +2,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import { chmod, copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { arch, availableParallelism, cpus, freemem, platform } from 'node:os';
 import { join } from 'node:path';
+import { withLock } from '../../../src/process/file-lock.ts';
 import { findExecutable, isExecutable } from '../../../src/process/find-executable.ts';
 import { type ChildExit, runChild } from '../../../src/process/run-child.ts';
-import { withBuildLock } from './build-lock.ts';
 import { PATCH_VERSION, patchWhisperCli } from './whisper-cli-patch.ts';
 import { WhisperMissingError } from './whisper-failure.ts';
 
@@ -45,7 +45,8 @@ export async function buildWhisperCli(options: BuildOptions, signal: AbortSignal
   const home = join(options.cacheDirectory, 'whisper.cpp');
   await mkdir(home, { recursive: true });
   await requireTools();
-  await withBuildLock(join(home, 'build.lock'), options.onStatus, signal, async () => {
+  const onWait = () => options.onStatus('waiting for another worker that builds whisper.cpp');
+  await withLock(join(home, 'build.lock'), { onWait, signal }, async () => {
     if (await isExecutable(path)) return;
     const folder = join(home, `building-${randomUUID()}`);
     await mkdir(folder);
@@ -61,8 +62,8 @@ export async function buildWhisperCli(options: BuildOptions, signal: AbortSignal
 }
 
 async function requireTools(): Promise<void> {
-  const compilers = await Promise.all(['c++', 'g++', 'clang++'].map(findExecutable));
-  const makers = await Promise.all(['make', 'ninja'].map(findExecutable));
+  const compilers = await Promise.all(['c++', 'g++', 'clang++'].map((name) => findExecutable(name)));
+  const makers = await Promise.all(['make', 'ninja'].map((name) => findExecutable(name)));
   const missing = [
     (await findExecutable('cmake')) === null ? 'cmake' : null,
     compilers.every((path) => path === null) ? 'a C++ compiler' : null,

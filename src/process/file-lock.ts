@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { identityOf } from './process-identity.ts';
+
+/** Another process uses the folder; the message names the process and the remedy. */
+export class DirectoryLockError extends Error {
+  override readonly name = 'DirectoryLockError';
+}
+
+export interface FileLock {
+  release(): Promise<void>;
+}
+
+interface Owner {
+  readonly pid: number;
+  readonly identity: string;
+}
+
+const LOOK_AGAIN_MS = 1000;
+/** Removing a stale lock takes a few milliseconds. */
+const LET_REMOVE_MS = 10;
+
+/**
+ * Keeps two runs from using one data folder.
+ *
+ * @throws DirectoryLockError naming the process that uses the folder.
+ */
+export async function lockDirectory(directory: string): Promise<FileLock> {
+  const taken = await takeLock(join(directory, 'owner.json'));
+  if ('release' in taken) return taken;
+  throw new DirectoryLockError(
+    `The folder ${directory} is in use by process ${taken.pid}. Stop that process, or choose another folder with DATA_DIR.`,
+  );
+}
+
+/**
+ * Does the work while no other caller on this machine holds the lock on the path.
+ *
+ * @param options.onWait Called before each wait with the process that holds the lock.
+ * @throws What the work throws; an AbortError when the signal aborts first.
+ */
+export async function withLock<Result>(
+  path: string,
+  options: { readonly onWait: (pid: number) => void; readonly signal: AbortSignal },
+  work: () => Promise<Result>,
+): Promise<Result> {
+  for (;;) {
+    options.signal.throwIfAborted();
+    const taken = await takeLock(path);
+    if ('release' in taken) return await work().finally(taken.release);
+    options.onWait(taken.pid);
+    await delay(LOOK_AGAIN_MS, undefined, { signal: options.signal });
+  }
+}
+
+/** Takes the lock, also from a process that is gone; else gives its owner. */
+async function takeLock(path: string): Promise<FileLock | Owner> {
+  // A link appears with its content, so nobody reads a lock that is half written.
+  const claim = `${path}.${randomUUID()}`;
+  const owner: Owner = { pid: process.pid, identity: (await identityOf(process.pid)) ?? 'unknown' };
+  await writeFile(claim, JSON.stringify(owner), { mode: 0o600 });
+  try {
+    for (;;) {
+      if (await linked(claim, path)) return { release: () => rm(path, { force: true }) };
+      const text = await ifPresent(readFile(path, 'utf8'));
+      if (text === null) continue;
+      const holder = parseOwner(text);
+      if (holder !== null && (await identityOf(holder.pid)) === holder.identity) return holder;
+      await removeStale(path, text);
+    }
+  } finally {
+    await rm(claim, { force: true });
+  }
+}
+
+async function linked(existing: string, path: string): Promise<boolean> {
+  try {
+    await link(existing, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/**
+ * Others may have seen the same stale lock and replaced it since, so one at a time looks again and removes it. The lock
+ * that sees to this is named differently, and is taken over in the same way if its owner died.
+ */
+async function removeStale(path: string, expected: string): Promise<void> {
+  const guard = await takeLock(`${path}.stale`);
+  if (!('release' in guard)) return await delay(LET_REMOVE_MS);
+  try {
+    if ((await ifPresent(readFile(path, 'utf8'))) === expected) await rm(path);
+  } finally {
+    await guard.release();
+  }
+}
+
+/** Null when the file is not there. */
+async function ifPresent<Result>(operation: Promise<Result>): Promise<Result | null> {
+  try {
+    return await operation;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+function parseOwner(text: string): Owner | null {
+  try {
+    const { pid, identity } = JSON.parse(text) as Partial<Owner>;
+    return typeof pid === 'number' && typeof identity === 'string' ? { pid, identity } : null;
+  } catch {
+    return null;
+  }
+}
