@@ -1,5 +1,6 @@
 import { ConfigError, readServerConfig } from './config/config.ts';
 import { createLogger } from './observability/logger.ts';
+import { aborted } from './process/wait.ts';
 import { startServer } from './server.ts';
 import { SchemaMismatchError } from './storage/migrate.ts';
 
@@ -15,16 +16,12 @@ try {
   const config = readServerConfig(process.env);
   const log = createLogger('server', config.LOG_LEVEL);
   process.on('unhandledRejection', (err) => {
-    log.fatal({ err }, 'a promise was rejected and nobody looked');
+    log.fatal({ err }, 'unhandled promise rejection');
     process.exit(1);
   });
   const server = await startServer(config, log);
   process.send?.({ type: 'ready', url: server.url });
-  if (!stopping.signal.aborted) {
-    await new Promise<void>((resolve) =>
-      stopping.signal.addEventListener('abort', () => resolve(), { once: true }),
-    );
-  }
+  await aborted(stopping.signal);
   await server.stop();
   process.exit(0);
 } catch (error) {

@@ -4,7 +4,7 @@ import type { JobPriority, QueueName } from '../src/domain/vocabulary.ts';
 import { isConnected, NatsAwayError, type NatsConnection } from '../src/messaging/connection.ts';
 import { type Delivery, PullTimeoutError, pullTask } from '../src/messaging/pull-task.ts';
 import type { Logger } from '../src/observability/logger.ts';
-import { Bell, pause } from '../src/process/wait.ts';
+import { Bell, sleep } from '../src/process/wait.ts';
 import type { WorkerTiming } from './timing.ts';
 
 /** One sweep in so many begins with the least urgent lane, so that it never starves. */
@@ -54,14 +54,14 @@ export class PullLoop {
       while (!signal.aborted) {
         const ready = this.busy < slots && isAvailable() && isConnected(nc);
         if (!ready) {
-          await this.#bell.wait(TROUBLE_PAUSE_MS, signal);
+          await this.#bell.wait(signal, TROUBLE_PAUSE_MS);
           continue;
         }
         this.#bell.clear();
         const delivery = await this.#sweep(signal);
         if (delivery !== null && signal.aborted) await delivery.nak();
         else if (delivery !== null) this.#begin(delivery);
-        else await this.#bell.wait(timing.idleMs * (0.75 + Math.random() / 2), signal);
+        else await this.#bell.wait(signal, timing.idleMs * (0.75 + Math.random() / 2));
       }
     } finally {
       wake.unsubscribe();
@@ -123,7 +123,7 @@ export class PullLoop {
     }
     if (!(error instanceof PullTimeoutError || error instanceof NatsAwayError)) {
       log.warn({ err: error }, 'no task could be taken');
-      await pause(TROUBLE_PAUSE_MS, signal);
+      await sleep(TROUBLE_PAUSE_MS, signal);
       return;
     }
     // Once, until it goes well again: a worker may be up long before its server makes the lanes.

@@ -5,7 +5,7 @@ import { DEFAULT_MODEL, queueOf } from '../src/domain/vocabulary.ts';
 import type { NatsConnection } from '../src/messaging/connection.ts';
 import type { Delivery } from '../src/messaging/pull-task.ts';
 import type { Logger } from '../src/observability/logger.ts';
-import { pause } from '../src/process/wait.ts';
+import { sleep } from '../src/process/wait.ts';
 import { Announcer } from './announcer.ts';
 import type { AudioPipeline } from './audio/audio-pipeline.ts';
 import type { TranscriptionEngine } from './engines/engine.ts';
@@ -122,7 +122,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       await pulling;
       const over = new AbortController();
       const idle = loop.idle().then(() => over.abort());
-      await pause(graceMs, over.signal);
+      await sleep(graceMs, over.signal);
       release.abort();
       await idle;
       announcer.stop();

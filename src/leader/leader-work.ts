@@ -5,7 +5,8 @@ import { readEvents } from '../messaging/event-reader.ts';
 import type { NatsSession } from '../messaging/session.ts';
 import { ensureLanes, ensureStreams } from '../messaging/streams.ts';
 import { tasksBelowAckFloor } from '../messaging/tasks.ts';
-import { Loop, sleep } from '../process/loop.ts';
+import { Loop } from '../process/loop.ts';
+import { aborted, sleep } from '../process/wait.ts';
 import type { ProjectorOffset } from '../storage/job-transaction.ts';
 import type { ModelStore, QueueStore } from '../storage/queue-store.ts';
 import { Admission, type AdmissionOptions } from './admission.ts';
@@ -79,10 +80,7 @@ export class LeaderWork {
       const alive = AbortSignal.any([signal, mine.signal]);
       running = running.then(() => this.#runSession(nc, alive));
     });
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
+    await aborted(signal);
     listening.stop();
     await running;
   }

@@ -8,7 +8,7 @@ import type { RetryPolicy } from '../domain/retry-policy.ts';
 import type { ReadEvent } from '../messaging/event-reader.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import { sleep } from '../process/loop.ts';
+import { sleep } from '../process/wait.ts';
 import type { JobStore } from '../storage/job-store.ts';
 import { OffsetConflictError, type ProjectorOffset } from '../storage/job-transaction.ts';
 

@@ -3,7 +3,7 @@ import type { JobView } from '../domain/job-view.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { Segment } from '../domain/transcript.ts';
 import { isFinal, type JobStatus } from '../domain/vocabulary.ts';
-import { sleep } from '../process/loop.ts';
+import { sleep } from '../process/wait.ts';
 import type { JobReader } from '../storage/job-reader.ts';
 import type { Hub } from './hub.ts';
 import type { JobChannel } from './job-channel.ts';

@@ -1,6 +1,6 @@
 import { UnavailableError } from '../domain/errors.ts';
 import type { Logger } from '../observability/logger.ts';
-import { sleep } from '../process/loop.ts';
+import { sleep } from '../process/wait.ts';
 import { connectToNats, isConnected, type NatsConnection } from './connection.ts';
 
 export interface NatsSessionOptions {

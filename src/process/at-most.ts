@@ -2,9 +2,9 @@ import { BulkheadRejectedError, bulkhead } from 'cockatiel';
 import { UnavailableError } from '../domain/errors.ts';
 
 /**
- * Runs so many pieces of work at once and lets so many more wait their turn.
+ * Bounds how many pieces of work run at once, and how many more wait for their turn.
  *
- * @returns what runs a piece of work; it throws UnavailableError when no more may wait.
+ * @returns A function that runs a piece of work, or throws UnavailableError when no more may wait.
  */
 export function atMost(
   running: number,
@@ -16,7 +16,7 @@ export function atMost(
       return await policy.execute(work);
     } catch (error) {
       if (!(error instanceof BulkheadRejectedError)) throw error;
-      throw new UnavailableError('Too much of this is asked at once.', { cause: error });
+      throw new UnavailableError('Too many concurrent requests; retry later.', { cause: error });
     }
   };
 }

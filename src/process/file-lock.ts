@@ -3,6 +3,7 @@ import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { identityOf } from './process-identity.ts';
+import { sleep } from './wait.ts';
 
 /** Another process uses the folder; the message names the process and the remedy. */
 export class DirectoryLockError extends Error {
@@ -39,7 +40,7 @@ export async function lockDirectory(directory: string): Promise<FileLock> {
  * Does the work while no other caller on this machine holds the lock on the path.
  *
  * @param options.onWait Called before each wait with the process that holds the lock.
- * @throws What the work throws; an AbortError when the signal aborts first.
+ * @throws What the work throws; the signal's reason.
  */
 export async function withLock<Result>(
   path: string,
@@ -51,7 +52,7 @@ export async function withLock<Result>(
     const taken = await takeLock(path);
     if ('release' in taken) return await work().finally(taken.release);
     options.onWait(taken.pid);
-    await delay(LOOK_AGAIN_MS, undefined, { signal: options.signal });
+    await sleep(LOOK_AGAIN_MS, options.signal);
   }
 }
 

@@ -1,67 +1,79 @@
-/** Resolves after `ms`, or at once when the signal is aborted; the caller looks at the signal. */
-export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+import { setMaxListeners } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/**
+ * Calls back once when the signal aborts, at once if it is aborted already.
+ *
+ * @returns What takes the callback back.
+ */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  if (signal.aborted) {
+    callback();
+    return () => undefined;
+  }
+  allowManyListeners(signal);
+  signal.addEventListener('abort', callback, { once: true });
+  return () => signal.removeEventListener('abort', callback);
+}
+
+/** Resolves after `ms`, or as soon as the signal is aborted; the caller looks at the signal. */
+export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  allowManyListeners(signal);
+  await delay(ms, undefined, { signal }).catch(() => undefined);
+}
+
+/** Resolves once the signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal?.aborted) {
-      resolve();
-      return;
-    }
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener('abort', done, { once: true });
+    onAbort(signal, resolve);
   });
 }
 
 /** The promise's outcome, or the signal's reason as soon as it is aborted. */
 export async function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  // Whoever loses the race may still fail, as may one that comes too late for it; nobody is left to care.
+  // A promise that loses the race may still fail, which must not count as an unhandled rejection.
   promise.catch(() => undefined);
   signal.throwIfAborted();
-  let onAbort: () => void = () => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
+  let forget = () => {};
+  const abort = new Promise<never>((_, reject) => {
+    forget = onAbort(signal, () => reject(signal.reason));
   });
   try {
-    return await Promise.race([promise, aborted]);
+    return await Promise.race([promise, abort]);
   } finally {
-    signal.removeEventListener('abort', onAbort);
-    aborted.catch(() => undefined);
+    forget();
   }
 }
 
-/** Wakes a loop that sleeps. A ring while nobody waits is kept for the next wait. */
+/** Wakes a loop that waits. A ring while the loop is busy ends its next wait at once. */
 export class Bell {
   #rung = false;
-  #waiting: (() => void) | null = null;
+  #wake: () => void = () => {};
 
   ring(): void {
     this.#rung = true;
-    this.#waiting?.();
+    this.#wake();
   }
 
-  /** Forgets rings of before. */
+  /** Forgets earlier rings. */
   clear(): void {
     this.#rung = false;
   }
 
-  async wait(ms: number, signal: AbortSignal): Promise<void> {
-    if (!this.#rung && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          clearTimeout(timer);
-          signal.removeEventListener('abort', done);
-          this.#waiting = null;
-          resolve();
-        };
-        const timer = setTimeout(done, ms);
-        this.#waiting = done;
-        signal.addEventListener('abort', done, { once: true });
-      });
+  /** Until it rings, the signal aborts or `ms` are over. */
+  async wait(signal: AbortSignal, ms?: number): Promise<void> {
+    if (!this.#rung) {
+      const woken = new AbortController();
+      this.#wake = () => woken.abort();
+      const forget = onAbort(signal, this.#wake);
+      await (ms === undefined ? aborted(woken.signal) : sleep(ms, woken.signal));
+      forget();
     }
     this.#rung = false;
   }
+}
+
+/** Node warns of a leak at 11 listeners. Here each wait removes its own, however many wait at the same time. */
+function allowManyListeners(signal: AbortSignal): void {
+  setMaxListeners(0, signal);
 }

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { Logger } from '../observability/logger.ts';
+import { sleep, unlessAborted } from '../process/wait.ts';
 import { createClient, endClient } from './database-client.ts';
 
 /** Any number will do, as long as every server uses the same. */
@@ -59,7 +60,7 @@ export class Leadership {
       } catch (err) {
         if (!signal.aborted) this.#options.log.warn({ err }, 'leadership was interrupted; trying again');
       }
-      await pause(STEP_MS, signal);
+      await sleep(STEP_MS, signal);
     }
   }
 
@@ -75,7 +76,7 @@ export class Leadership {
       while (!alive.aborted) {
         if (await tryLock(client)) return await this.#lead(client, alive);
         await deposeSilentLeader(client, this.#options.log);
-        await pause(STEP_MS, alive);
+        await sleep(STEP_MS, alive);
       }
     } finally {
       await endClient(client); // Closing is what frees the lock.
@@ -99,12 +100,12 @@ export class Leadership {
              SET server_id = excluded.server_id, backend_pid = excluded.backend_pid, seen_at = excluded.seen_at`,
           [serverId],
         );
-        await pause(STEP_MS, leading);
+        await sleep(STEP_MS, leading);
       }
     } finally {
       this.#leading = false;
       deposed.abort();
-      await unlessAborted(this.#work, AbortSignal.timeout(LET_GO_MS));
+      await unlessAborted(this.#work, AbortSignal.timeout(LET_GO_MS)).catch(() => undefined);
       log.info({ serverId }, 'no longer leading');
     }
   }
@@ -125,26 +126,4 @@ async function deposeSilentLeader(client: pg.Client, log: Logger): Promise<void>
     [LEADER_LOCK, DEPOSE_AFTER_SECONDS],
   );
   for (const row of rows) log.warn({ serverId: row.server_id }, 'the leader went silent and was deposed');
-}
-
-/** Resolves when the work has ended or the signal aborts. */
-function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    void work.finally(resolve);
-  });
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

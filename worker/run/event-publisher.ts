@@ -4,7 +4,7 @@ import type { Checkpoint } from '../../src/domain/transcript.ts';
 import { appendEvent } from '../../src/messaging/chain.ts';
 import type { NatsConnection } from '../../src/messaging/connection.ts';
 import type { Logger } from '../../src/observability/logger.ts';
-import { pause, unlessAborted } from '../../src/process/wait.ts';
+import { sleep, unlessAborted } from '../../src/process/wait.ts';
 import type { WorkerTiming } from '../timing.ts';
 import type { RunPlan } from './decide-run.ts';
 
@@ -119,7 +119,7 @@ export class EventPublisher {
         // Heartbeats may go on while events can't be stored, such as on a full disk.
         if (Date.now() >= giveUpAt) throw new FencedError('an event could not be stored', { cause: error });
         log.warn({ err: error, event: event.type }, 'event not stored yet');
-        await pause(timing.publishRetryMs, fence);
+        await sleep(timing.publishRetryMs, fence);
       }
     }
   }

@@ -1,34 +1,139 @@
-import { once } from 'node:events';
-import { afterEach, expect, it, vi } from 'vitest';
-import { unlessAborted } from '../../../src/process/wait.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { aborted, Bell, onAbort, sleep, unlessAborted } from '../../../src/process/wait.ts';
+
+const never = new AbortController().signal;
+const LONG_MS = 600_000;
 
 const unhandled = vi.fn();
-process.on('unhandledRejection', unhandled);
-afterEach(() => process.off('unhandledRejection', unhandled));
-
-it('lets what was begun under an aborted signal fail later without ending the process', async () => {
-  let fail: (error: Error) => void = () => undefined;
-  const begun = new Promise<void>((_, reject) => {
-    fail = reject;
-  });
-  const waited = unlessAborted(begun, AbortSignal.abort(new Error('too late')));
-  await expect(waited).rejects.toThrow('too late');
-  fail(new Error('the connection broke'));
-  // Node tells of unhandled rejections once the microtasks are done.
-  const turn = new MessageChannel();
-  turn.port2.postMessage(null);
-  await once(turn.port1, 'message');
-  turn.port1.close();
-
-  expect(unhandled).not.toHaveBeenCalled();
+const warned = vi.fn();
+beforeEach(() => {
+  process.on('unhandledRejection', unhandled);
+  process.on('warning', warned);
+});
+afterEach(() => {
+  process.off('unhandledRejection', unhandled);
+  process.off('warning', warned);
+  vi.clearAllMocks();
 });
 
-it('gives the outcome of what ends first', async () => {
-  const never = new Promise<number>(() => undefined);
+it('many waits on one signal end with it, without a warning and without listeners left', async () => {
   const stop = new AbortController();
-  const waited = unlessAborted(never, stop.signal);
-  stop.abort(new Error('stopped'));
+  const waits = Array.from({ length: 50 }, () => [
+    sleep(LONG_MS, stop.signal),
+    aborted(stop.signal),
+    new Bell().wait(stop.signal),
+    unlessAborted(new Promise(() => {}), stop.signal).catch(() => {}),
+  ]).flat();
+  // Warnings are emitted on the next tick.
+  await nextTurn();
+  expect(warned).not.toHaveBeenCalled();
 
-  await expect(waited).rejects.toThrow('stopped');
-  await expect(unlessAborted(Promise.resolve(1), new AbortController().signal)).resolves.toBe(1);
+  stop.abort();
+
+  await Promise.all(waits);
+});
+
+it('a wait that ends by itself leaves no listener on the signal', async () => {
+  const add = vi.spyOn(AbortSignal.prototype, 'addEventListener');
+  const remove = vi.spyOn(AbortSignal.prototype, 'removeEventListener');
+  const bell = new Bell();
+  bell.ring();
+
+  await sleep(1, never);
+  await unlessAborted(Promise.resolve(), never);
+  await bell.wait(never);
+  await bell.wait(never, 1);
+
+  expect(add).toHaveBeenCalled();
+  expect(remove).toHaveBeenCalledTimes(add.mock.calls.length);
+  vi.restoreAllMocks();
+});
+
+describe('onAbort', () => {
+  it('calls back once, at once for a signal that is aborted already', () => {
+    const stop = new AbortController();
+    const callback = vi.fn();
+    onAbort(stop.signal, callback);
+    expect(callback).not.toHaveBeenCalled();
+
+    stop.abort();
+    onAbort(stop.signal, callback);
+
+    expect(callback).toHaveBeenCalledTimes(2);
+  });
+
+  it('does not call back what was taken back', () => {
+    const stop = new AbortController();
+    const callback = vi.fn();
+    onAbort(stop.signal, callback)();
+
+    stop.abort();
+
+    expect(callback).not.toHaveBeenCalled();
+  });
+});
+
+describe('sleep', () => {
+  it('resolves early when the signal aborts, and at once when it already has', async () => {
+    const startedAt = Date.now();
+    const stop = new AbortController();
+    const slept = sleep(LONG_MS, stop.signal);
+    stop.abort();
+
+    await slept;
+    await sleep(LONG_MS, stop.signal);
+
+    expect(Date.now() - startedAt).toBeLessThan(5000);
+  });
+});
+
+describe('Bell', () => {
+  it('ends the wait in progress, and the next one when it rings in between', async () => {
+    const bell = new Bell();
+    const waited = bell.wait(never, LONG_MS);
+    bell.ring();
+    await waited;
+    bell.ring();
+    await bell.wait(never, LONG_MS);
+  });
+
+  it('is silent after it was cleared or waited for', async () => {
+    const bell = new Bell();
+    const onWoken = vi.fn();
+    bell.ring();
+    bell.clear();
+    const stop = new AbortController();
+    const waited = bell.wait(stop.signal).then(onWoken);
+    await nextTurn();
+    expect(onWoken).not.toHaveBeenCalled();
+
+    stop.abort();
+    await waited;
+  });
+});
+
+describe('unlessAborted', () => {
+  it('lets work that began under an aborted signal fail later without ending the process', async () => {
+    let fail: (error: Error) => void = () => undefined;
+    const begun = new Promise<void>((_, reject) => {
+      fail = reject;
+    });
+    await expect(unlessAborted(begun, AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late');
+    fail(new Error('the connection broke'));
+    // Unhandled rejections are reported once the microtasks are done.
+    await nextTurn();
+
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+
+  it('gives the outcome of what ends first', async () => {
+    const stop = new AbortController();
+    const waited = unlessAborted(new Promise<number>(() => undefined), stop.signal);
+    stop.abort(new Error('stopped'));
+
+    await expect(waited).rejects.toThrow('stopped');
+    await expect(unlessAborted(Promise.resolve(1), never)).resolves.toBe(1);
+    await expect(unlessAborted(Promise.reject(new Error('failed')), never)).rejects.toThrow('failed');
+  });
 });
