@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Logger } from '../observability/logger.ts';
@@ -19,15 +19,17 @@ export async function unpackDebianPackage(
     readonly log: Logger;
     readonly env: NodeJS.ProcessEnv;
     readonly signal?: AbortSignal | undefined;
+    /** A Debian release, such as `sid`; by default the one that this machine runs. */
+    readonly release?: string | undefined;
   },
 ): Promise<string | null> {
-  const { env, log, signal } = options;
+  const { env, log, signal, release } = options;
   if ((await findExecutable('apt-get', env)) === null || (await findExecutable('dpkg', env)) === null)
     return null;
   await mkdir(directory, { recursive: true });
   const work = await mkdtemp(join(directory, '.unpacking-'));
   try {
-    const archive = await download(name, work, log, signal);
+    const archive = await download(name, work, { log, signal, release });
     if (archive === null) return null;
     const unpacked = join(work, 'root');
     await execa('dpkg', ['-x', archive, unpacked], {
@@ -50,9 +52,13 @@ export async function unpackDebianPackage(
 async function download(
   name: string,
   work: string,
-  log: Logger,
-  signal: AbortSignal | undefined,
+  options: {
+    readonly log: Logger;
+    readonly signal: AbortSignal | undefined;
+    readonly release: string | undefined;
+  },
 ): Promise<string | null> {
+  const { log, signal, release } = options;
   const apt = (args: readonly string[]) =>
     execa('apt-get', args, {
       cwd: work,
@@ -62,7 +68,7 @@ async function download(
       timeout: APT_TIMEOUT_MS,
       ...(signal && { cancelSignal: signal }),
     });
-  const lists = await privateLists(work);
+  const lists = await privateLists(work, release);
   const quick = [
     '-o',
     'APT::Sandbox::User=root',
@@ -71,9 +77,11 @@ async function download(
     '-o',
     'Acquire::Languages=none',
   ];
-  await apt([...quick, 'download', name]);
-  const found = await findArchive(work);
-  if (found !== null) return found;
+  if (release === undefined) {
+    await apt([...quick, 'download', name]);
+    const found = await findArchive(work);
+    if (found !== null) return found;
+  }
   log.info({ package: name }, 'fetching package lists into the cache');
   // One broken source makes the update fail as a whole; what counts is whether the package can be had.
   await apt([...quick, ...lists, 'update']);
@@ -83,12 +91,13 @@ async function download(
   return archive;
 }
 
-async function privateLists(work: string): Promise<readonly string[]> {
+async function privateLists(work: string, release: string | undefined): Promise<readonly string[]> {
   const state = join(work, 'state');
   const cache = join(work, 'cache');
   await mkdir(join(state, 'lists', 'partial'), { recursive: true });
   await mkdir(join(cache, 'archives', 'partial'), { recursive: true });
   return [
+    ...(release === undefined ? [] : await sourcesOf(release, work)),
     '-o',
     `Dir::State=${state}`,
     '-o',
@@ -96,6 +105,14 @@ async function privateLists(work: string): Promise<readonly string[]> {
     '-o',
     `Dir::Cache=${cache}`,
   ];
+}
+
+/** Debian's own archive of one release, signed by the keys that every Debian carries. */
+async function sourcesOf(release: string, work: string): Promise<readonly string[]> {
+  const keys = '/usr/share/keyrings/debian-archive-keyring.gpg';
+  const sources = join(work, 'sources.list');
+  await writeFile(sources, `deb [signed-by=${keys}] http://deb.debian.org/debian ${release} main\n`);
+  return ['-o', `Dir::Etc::sourcelist=${sources}`, '-o', 'Dir::Etc::sourceparts=-'];
 }
 
 async function findArchive(directory: string): Promise<string | null> {
