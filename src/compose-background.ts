@@ -28,7 +28,7 @@ export function createBroker({ config, session, edge }: Parts): Broker {
     limits: {
       maxAudioBytes: config.MAX_AUDIO_BYTES,
       maxAudioMs: config.MAX_AUDIO_SECONDS * 1000,
-      attemptTimeoutMs: config.ATTEMPT_TIMEOUT_SECONDS * 1000,
+      runTimeoutMs: config.ATTEMPT_TIMEOUT_SECONDS * 1000,
       maxLostRuns: DEFAULT_MAX_LOST_RUNS,
     },
   });

@@ -10,7 +10,7 @@ import { createHttpServer } from './http/http-server.ts';
 import { Hub } from './live/hub.ts';
 import { createMetricSources } from './live/metric-sources.ts';
 import { WorkerRegistry } from './live/worker-registry.ts';
-import { readProgress } from './messaging/progress.ts';
+import { readProgress } from './messaging/live.ts';
 import { NatsSession } from './messaging/session.ts';
 import type { Logger } from './observability/logger.ts';
 import { Metrics } from './observability/metrics.ts';

@@ -15,7 +15,7 @@ const documented = new Set(
 const CODE =
   /(?:\bcode: |\bDEADLINE_EXCEEDED = |\bfailure\(\s*|\b(?:make|permanent|passing)\(\s*'[A-Z_]+',\s*)'([A-Z][A-Z_]+)'/g;
 const written = new Set(
-  [...(await readSources('worker')), ...(await readSources('src/domain'))]
+  (await readSources('worker', 'src/domain', 'src/messaging'))
     .filter(({ path }) => path !== 'src/domain/errors.ts')
     .flatMap(({ text }) => [...text.matchAll(CODE)].map((match) => match[1])),
 );

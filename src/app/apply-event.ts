@@ -60,6 +60,9 @@ export function applyEvent(
       return whenAccepted(cancelAttempt(job, event, now), () =>
         event.attempt > job.attempt ? lostBefore(job, at) : ended(event, 'CANCELED', null, at),
       );
+    case 'opaque':
+      // Nothing of it is understood, but it has a place in the run, and the next event follows on it.
+      return whenAccepted(continueAttempt(job, event, checkpoint), () => ({}));
     case 'released':
       return whenAccepted(releaseAttempt(job, event), () => ended(event, 'RELEASED', null, at));
     case 'lost':

@@ -8,16 +8,29 @@ import {
 } from '../domain/vocabulary.ts';
 
 /**
- * The messages between server and worker, version 2 (docs/protocol.md). A reader ignores fields it
- * does not know, so that fields can be added; a changed meaning needs a new version.
+ * The messages between server and worker, version 2 (docs/protocol.md). A reader ignores fields that it does not
+ * know, so fields can be added. A change of meaning is a new version.
  */
 export const PROTOCOL_VERSION = 2;
 
+/** What a Postgres `integer` holds: 24 days in milliseconds. */
+export const MAX_INTEGER = 2 ** 31 - 1;
+/** The last millisecond that a Date can name. */
+const MAX_INSTANT = 8_640_000_000_000_000;
+
 const Version = z.literal(PROTOCOL_VERSION);
-const Milliseconds = z.number().int().min(0);
+const Count = z.number().int().min(0).max(MAX_INTEGER);
+/** A number that counts from 1. */
+const Ordinal = z.number().int().min(1).max(MAX_INTEGER);
+const Milliseconds = Count;
+const Bytes = z.number().int().min(0);
 /** Milliseconds since 1970-01-01T00:00:00Z. */
-const Instant = z.number().int().min(0);
+const Instant = z.number().int().min(0).max(MAX_INSTANT);
 const Confidence = z.number().min(0).max(1).nullable();
+
+/** A word of a list that later versions may extend; a reader takes an unknown word as `otherwise`. */
+const wordOf = <Word extends string>(words: readonly Word[], otherwise: Word) =>
+  z.string().transform((text): Word => words.find((word) => word === text) ?? otherwise);
 
 export const WordMessage = z.object({
   startMs: Milliseconds,
@@ -27,7 +40,7 @@ export const WordMessage = z.object({
 });
 
 export const SegmentMessage = z.object({
-  index: z.number().int().min(0),
+  index: Count,
   startMs: Milliseconds,
   endMs: Milliseconds,
   text: z.string(),
@@ -37,44 +50,44 @@ export const SegmentMessage = z.object({
 });
 
 export const FailureMessage = z.object({
-  kind: z.enum(FAILURE_KINDS),
+  kind: wordOf(FAILURE_KINDS, 'INTERNAL'),
   code: z.string().min(1).max(64),
   message: z.string().min(1).max(1000),
   retryable: z.boolean(),
-  retryAfterMs: Milliseconds.optional(),
+  retryAfterMs: z.number().int().min(0).optional(),
   detail: z.string().max(4096).optional(),
 });
 
 const CheckpointFields = {
-  generation: z.number().int().min(0),
-  segmentCount: z.number().int().min(0),
+  generation: Count,
+  segmentCount: Count,
   checkpointMs: Milliseconds,
   language: z.string().nullable(),
 };
 export const CheckpointMessage = z.object(CheckpointFields);
 
-/** Tells a worker to run an attempt. Published to a lane by the server's admission. */
+/** Tells a worker to run a job. The server's admission publishes it to a lane. */
 export const TaskMessage = z.object({
   v: Version,
   jobId: z.string(),
-  /** The attempt to start at least with; a redelivery after a lost worker starts a later one. */
-  attempt: z.number().int().min(1),
-  /** Rises with each publication of a task for the same attempt. */
-  publication: z.number().int().min(1),
+  /** The lowest attempt to start with; a redelivery after a lost run starts a later one. */
+  attempt: Ordinal,
+  /** Rises with each publication of a task of the same job. */
+  publication: Ordinal,
   engine: z.enum(ENGINES),
   priority: z.enum(JOB_PRIORITIES),
   audio: z.object({
-    /** `upload`: a signed URL of the service itself, trusted. `url`: a stranger's, guarded. */
+    /** `upload`: a signed URL of the service itself, trusted. `url`: from a client, guarded. */
     kind: z.enum(['url', 'upload']),
     url: z.string(),
     filename: z.string().nullable(),
     contentType: z.string().nullable(),
-    sizeBytes: z.number().int().min(0).nullable(),
+    sizeBytes: Bytes.nullable(),
     sha256: z.string().nullable(),
-    /** The length that an earlier attempt measured, so that progress can be estimated; else null. */
+    /** The length that an earlier run measured, to estimate the time left; else null. */
     durationMs: Milliseconds.nullable().default(null),
   }),
-  /** The part of the audio to transcribe, in milliseconds; `endMs` null means to its end. */
+  /** The stretch of the recording to transcribe, in milliseconds; `endMs` null means to its end. */
   range: z.object({ startMs: Milliseconds, endMs: Milliseconds.nullable() }),
   options: z.object({
     model: z.string(),
@@ -84,35 +97,35 @@ export const TaskMessage = z.object({
     translateToEnglish: z.boolean(),
     vocabulary: z.array(z.string()),
   }),
-  /** What is already stored: the attempt continues here. */
+  /** What is already stored: the run continues there. */
   resume: CheckpointMessage,
   limits: z.object({
     maxAudioBytes: z.number().int().min(1),
     maxAudioMs: z.number().int().min(1),
-    /** The attempt fails with TIMEOUT after this long. */
-    attemptTimeoutMs: z.number().int().min(1),
-    /** So many lost workers make the job poison. */
+    /** The run fails with TIMEOUT after this time. */
+    runTimeoutMs: z.number().int().min(1),
+    /** A job with this many lost runs fails. */
     maxLostRuns: z.number().int().min(1),
   }),
 });
 export type TaskMessage = z.infer<typeof TaskMessage>;
 
 /**
- * Fields of every event. `generation`, `segmentCount`, `checkpointMs` and `language` hold the job's
- * checkpoint after the event, so that the last event of a chain is enough to continue from.
+ * Fields of every event. `generation`, `segmentCount`, `checkpointMs` and `language` are the job's checkpoint
+ * after the event, so the last event of a chain is enough to continue from.
  */
-const EventFields = {
+export const EventFields = {
   v: Version,
   jobId: z.string(),
-  attempt: z.number().int().min(0),
-  /** Random, new for every run of an attempt; `server` when the server ends a run itself. */
+  attempt: Count,
+  /** Random, new for every run; begins with `server-` where the server itself ends a run. */
   runId: z.string().min(1),
-  /** Position in the attempt, from 1 (`started`), without a gap. */
-  ordinal: z.number().int().min(1),
+  /** Place in the run, from 1 (`started`), without a gap. */
+  ordinal: Ordinal,
   at: Instant,
   ...CheckpointFields,
-  /** Workers lost on this job so far. */
-  lostRuns: z.number().int().min(0),
+  /** Runs of this job that were lost so far. */
+  lostRuns: Count,
 };
 
 const Event = <Shape extends z.ZodRawShape, Type extends string>(type: Type, shape: Shape) =>
@@ -123,13 +136,13 @@ export const StartedEvent = Event('started', {
   engine: z.enum(ENGINES),
   model: z.string(),
 });
-/** What the recording turned out to be; at most once an attempt, before the first segment. */
+/** The measured properties of the recording; at most once in a run, before the first segment. */
 export const AudioEvent = Event('audio', {
   durationMs: Milliseconds.nullable(),
   codec: z.string().nullable(),
-  sampleRate: z.number().int().nullable(),
-  channels: z.number().int().nullable(),
-  sizeBytes: z.number().int().nullable(),
+  sampleRate: Count.nullable(),
+  channels: Count.nullable(),
+  sizeBytes: Bytes.nullable(),
   sha256: z.string().nullable(),
 });
 /** Finished segments, in order; the first has the index that `segmentCount` had before. */
@@ -139,22 +152,22 @@ export const SegmentsEvent = Event('segments', {
 export const CompletedEvent = Event('completed', {
   languageConfidence: Confidence,
   durationMs: Milliseconds,
-  /** Wall-clock time the engine worked. */
-  computeMs: Milliseconds,
-  /** The engine's own id of the request, so that a bill can be traced. */
+  /** Wall-clock time that the engine worked. */
+  computeMs: z.number().int().min(0),
+  /** The engine's id of the request, to trace a bill. */
   requestId: z.string().nullable(),
   /** The model that ran, as the engine names it. */
   model: z.string(),
 });
-/** The attempt failed; the server decides whether the job is tried again. */
+/** The run failed; the server decides whether the job is tried again. */
 export const FailedEvent = Event('failed', { failure: FailureMessage, requestId: z.string().nullable() });
 export const CanceledEvent = Event('canceled', {});
 /** The worker shuts down and gives the job back; not counted as an attempt. */
 export const ReleasedEvent = Event('released', {});
-/** The server gave the attempt's worker up for lost; also fences it. */
+/** The server counts the run as lost; it also fences the run. */
 export const LostEvent = Event('lost', {});
 
-export const EventMessage = z.discriminatedUnion('type', [
+const EVENTS = [
   StartedEvent,
   AudioEvent,
   SegmentsEvent,
@@ -163,11 +176,28 @@ export const EventMessage = z.discriminatedUnion('type', [
   CanceledEvent,
   ReleasedEvent,
   LostEvent,
-]);
+] as const;
+
+const EVENT_TYPES: ReadonlySet<unknown> = new Set(EVENTS.map((event) => event.shape.type.value));
+
+/** An event of a type that this version does not know. It never ends its run: that would take a new version. */
+const OpaqueEvent = Event('opaque', { unknownType: z.string() });
+
+function markUnknownType(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !('type' in value)) return value;
+  if (typeof value.type !== 'string' || EVENT_TYPES.has(value.type)) return value;
+  return { ...value, type: 'opaque', unknownType: value.type };
+}
+
+/** Readers pass over opaque events; nobody writes them. */
+export const EventMessage = z.preprocess(
+  markUnknownType,
+  z.discriminatedUnion('type', [...EVENTS, OpaqueEvent]),
+);
 export type EventMessage = z.infer<typeof EventMessage>;
 export type EventType = EventMessage['type'];
 
-/** After one of these no event of the same attempt follows. */
+/** After one of these the run publishes nothing more. */
 export const ENDING_EVENTS = [
   'completed',
   'failed',
@@ -176,29 +206,29 @@ export const ENDING_EVENTS = [
   'lost',
 ] as const satisfies EventType[];
 
-export function endsAttempt(event: Pick<EventMessage, 'type'>): boolean {
+export function endsRun(event: Pick<EventMessage, 'type'>): boolean {
   return (ENDING_EVENTS as readonly string[]).includes(event.type);
 }
 
-/** How far an attempt is; newest wins, may be lost, at most 4 a second a job. */
+/** How far a run is; the newest counts, any may be lost, at most 4 a second for a job. */
 export const ProgressMessage = z.object({
   v: Version,
   jobId: z.string(),
-  attempt: z.number().int().min(1),
+  attempt: Ordinal,
   runId: z.string(),
   at: Instant,
-  stage: z.enum(JOB_STAGES),
+  stage: wordOf(JOB_STAGES, 'TRANSCRIBING'),
   processedMs: Milliseconds,
   totalMs: Milliseconds.nullable(),
-  /** Audio seconds done a second of wall clock; null until measured. */
+  /** Seconds of audio per second of wall clock; null until measured. */
   realtimeFactor: z.number().min(0).nullable(),
-  /** True when `etaMs` is derived from other jobs' speed because the engine reports none. */
+  /** True when `etaMs` comes from the speed of other jobs because the engine reports no progress. */
   estimated: z.boolean(),
-  etaMs: Milliseconds.nullable(),
+  etaMs: z.number().int().min(0).nullable(),
 });
 export type ProgressMessage = z.infer<typeof ProgressMessage>;
 
-/** Asks the worker that has the job to let go. */
+/** A request of the server to the worker that runs the job. */
 export const ControlMessage = z.object({
   v: Version,
   jobId: z.string(),
@@ -208,7 +238,7 @@ export const ControlMessage = z.object({
 });
 export type ControlMessage = z.infer<typeof ControlMessage>;
 
-/** What a worker says of itself every few seconds. */
+/** What a worker announces every few seconds. */
 export const WorkerAnnouncement = z.object({
   v: Version,
   workerId: z.string(),
@@ -218,24 +248,24 @@ export const WorkerAnnouncement = z.object({
   /** Such as `cpu`, `cuda`, `cloud`. */
   device: z.string(),
   status: z.enum(['STARTING', 'IDLE', 'BUSY', 'DRAINING']),
-  slots: z.number().int().min(0),
-  busy: z.number().int().min(0),
+  slots: Count,
+  busy: Count,
   models: z.array(
     z.object({
       name: z.string(),
-      /** BCP 47 tags the model understands; empty means any. */
+      /** BCP 47 tags that the model understands; empty means any. */
       languages: z.array(z.string()),
       isDefault: z.boolean(),
     }),
   ),
   startedAt: Instant,
-  processed: z.number().int().min(0),
-  failed: z.number().int().min(0),
-  /** Measured audio seconds a second of wall clock, over the last jobs; null before the first. */
+  processed: Count,
+  failed: Count,
+  /** Measured seconds of audio per second of wall clock, over the last jobs; null before the first. */
   realtimeFactor: z.number().min(0).nullable(),
   /** False while the engine's circuit breaker is open. */
   engineAvailable: z.boolean(),
-  memoryBytes: z.number().int().min(0),
+  memoryBytes: Bytes,
   jobs: z.array(z.string()),
 });
 export type WorkerAnnouncement = z.infer<typeof WorkerAnnouncement>;

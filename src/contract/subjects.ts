@@ -1,6 +1,6 @@
 import { JOB_PRIORITIES, type JobPriority, type QueueName } from '../domain/vocabulary.ts';
 
-/** Names of streams and subjects: the wire protocol's map. docs/protocol.md explains each. */
+/** The names of streams, subjects and consumers. docs/protocol.md explains each. */
 export const STREAMS = {
   tasks: 'TASKS',
   events: 'EVENTS',
@@ -8,17 +8,17 @@ export const STREAMS = {
   control: 'CONTROL',
 } as const;
 
-/** Lane subjects, one for each engine and priority; literal and disjoint, as work queues demand. */
+/** The subject of a lane. Lanes are literal and disjoint, which a work queue requires. */
 export function laneSubject(queue: QueueName, priority: JobPriority): string {
   return `transcribe.tasks.${queue}.${priority.toLowerCase()}`;
 }
 
-/** Durable consumer of a lane, created by the server alone. */
+/** The durable consumer of a lane. Only servers create it. */
 export function laneConsumer(queue: QueueName, priority: JobPriority): string {
   return `lane_${queue}_${priority.toLowerCase()}`;
 }
 
-/** Where headers-only copies of new tasks appear, to wake idle workers of a queue. */
+/** JetStream republishes new tasks here without their bodies, to wake idle workers. */
 export function wakeSubject(queue: QueueName, priority: JobPriority | '*' = '*'): string {
   return `transcribe.wake.${queue}.${priority.toLowerCase()}`;
 }
@@ -31,10 +31,10 @@ export const liveEventSubject = (jobId: string): string => `transcribe.live.even
 export const liveProgressSubject = (jobId: string): string => `transcribe.live.progress.${jobId}`;
 export const liveControlSubject = (jobId: string): string => `transcribe.live.control.${jobId}`;
 
-/** Core messages in which workers announce themselves; the last token is the queue they serve. */
+/** Workers announce themselves here, by core NATS; the last token is the queue that they serve. */
 export const announcementSubject = (queue: QueueName | '*'): string => `transcribe.workers.${queue}`;
 
-/** The job a subject of EVENTS, PROGRESS, CONTROL or their live copies is about. */
+/** The job that a subject of EVENTS, PROGRESS, CONTROL or their live copies is about. */
 export function jobIdOf(subject: string): string {
   return subject.slice(subject.lastIndexOf('.') + 1);
 }

@@ -1,7 +1,6 @@
 import { JOB_PRIORITIES, type QueueName } from '../domain/vocabulary.ts';
 import type { NatsConnection } from '../messaging/connection.ts';
-import { eventAt } from '../messaging/event-at.ts';
-import { readEvents } from '../messaging/event-reader.ts';
+import { eventAt, readEvents } from '../messaging/event-reader.ts';
 import type { NatsSession } from '../messaging/session.ts';
 import { ensureLanes, ensureStreams } from '../messaging/streams.ts';
 import { tasksBelowAckFloor } from '../messaging/tasks.ts';
@@ -148,5 +147,5 @@ async function isStillThere(nc: NatsConnection, offset: ProjectorOffset): Promis
   const there = await eventAt(nc, offset.sequence);
   if (there.state === 'expired') return true;
   if (there.state === 'missing') return false;
-  return offset.messageId === null || there.messageId === null || there.messageId === offset.messageId;
+  return offset.messageId === null || there.messageId === offset.messageId;
 }

@@ -1,47 +1,49 @@
-import { CodecError, decode, encode, eventId } from '../contract/codec.ts';
-import { EventMessage } from '../contract/messages.ts';
-import { eventSubject, STREAMS } from '../contract/subjects.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CodecError, decodeAbout, decodeOrNull, encode, eventId } from '../contract/codec.ts';
+import { EventMessage, ProgressMessage } from '../contract/messages.ts';
+import { eventSubject, liveEventSubject, liveProgressSubject, STREAMS } from '../contract/subjects.ts';
+import { sleep } from '../process/wait.ts';
 import type { NatsConnection } from './connection.ts';
-import { isJetStreamError, JETSTREAM_ERRORS, publishStored, readStored } from './jetstream-request.ts';
+import { isJetStreamError, JETSTREAM_ERRORS, publishStored, readStored } from './jetstream.ts';
 
-/** The last message of a job's chain is no event we know; `sequence` is its place all the same. */
-export class MalformedEventError extends CodecError {
-  readonly sequence: number;
+/** An event, or why this version cannot read it. */
+export type DecodedEvent =
+  | { readonly event: EventMessage; readonly malformed: null }
+  | { readonly event: null; readonly malformed: CodecError };
 
-  constructor(sequence: number, options: ErrorOptions & { readonly message: string }) {
-    super(options.message, options);
-    this.sequence = sequence;
+/** The newest event of a job. The next one must expect its sequence. */
+export type ChainEnd = DecodedEvent & { readonly sequence: number };
+
+export type Appended =
+  | { readonly accepted: true; readonly sequence: number; readonly duplicate: boolean }
+  /** Another writer was faster. */
+  | { readonly accepted: false };
+
+/** How long another write to the same subject gets to finish. */
+const WRITE_IN_PROGRESS_MS = 100;
+
+export function decodeEvent(jobId: string, bytes: Uint8Array): DecodedEvent {
+  try {
+    return { event: decodeAbout(jobId, EventMessage, bytes), malformed: null };
+  } catch (error) {
+    if (error instanceof CodecError) return { event: null, malformed: error };
+    throw error;
   }
 }
 
-interface Refused {
-  readonly accepted: false;
-}
-
-/**
- * The last event of a job and its sequence, which the next event must expect. Null when there is none yet:
- * the next event then expects 0.
- *
- * @throws MalformedEventError
- */
-export async function readLastEvent(
+/** Null while the job has no event; the first event must expect sequence 0. */
+export async function readChainEnd(
   nc: NatsConnection,
   jobId: string,
   timeoutMs?: number,
-): Promise<{ readonly event: EventMessage; readonly sequence: number } | null> {
+): Promise<ChainEnd | null> {
   const stored = await readStored(nc, STREAMS.events, { last_by_subj: eventSubject(jobId) }, timeoutMs);
-  if (stored === null) return null;
-  try {
-    return { event: decode(EventMessage, stored.bytes), sequence: stored.sequence };
-  } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new MalformedEventError(stored.sequence, { message, cause });
-  }
+  return stored === null ? null : { ...decodeEvent(jobId, stored.data), sequence: stored.seq };
 }
 
 /**
- * Appends to a job's chain if nobody else has since `expectedSequence`. A refusal means that the writer has
- * lost the job. Safe to repeat after a lost answer: the repeat is told the sequence of the first.
+ * Appends to a job's chain if `expectedSequence` is still its end. A refusal means that the writer has lost the job.
+ * May be repeated after a lost answer: the repeat gets the sequence of the first.
  *
  * @throws CodecError for an event that is too large; JetStream's and the client's errors otherwise.
  */
@@ -50,31 +52,60 @@ export async function appendEvent(
   event: EventMessage,
   expectedSequence: number,
   timeoutMs?: number,
-): Promise<{ readonly accepted: true; readonly sequence: number; readonly duplicate: boolean } | Refused> {
+): Promise<Appended> {
+  const bytes = encode(event);
+  const options = { messageId: eventId(event), expectedSubjectSequence: expectedSequence, timeoutMs };
+  const publish = () => publishStored(nc, eventSubject(event.jobId), bytes, options);
   try {
-    const stored = await publishStored(nc, eventSubject(event.jobId), encode(event), {
-      messageId: eventId(event),
-      expectedSubjectSequence: expectedSequence,
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    const stored = await publish().catch(async (error: unknown) => {
+      if (!isJetStreamError(error, JETSTREAM_ERRORS.writeInProgress)) throw error;
+      // That write may be our own first try, so it proves nothing yet.
+      await delay(WRITE_IN_PROGRESS_MS);
+      return publish();
     });
     return { accepted: true, ...stored };
   } catch (error) {
-    const { wrongLastSequence, wrongLastSequenceUnknown } = JETSTREAM_ERRORS;
-    if (!isJetStreamError(error, wrongLastSequence, wrongLastSequenceUnknown)) throw error;
+    if (!isJetStreamError(error, JETSTREAM_ERRORS.wrongLastSequence)) throw error;
     return adoptOwn(nc, event, timeoutMs);
   }
 }
 
 /**
- * A refusal may be our own doing: the answer to the first try got lost, and this server checks the expected
- * sequence before it looks for duplicates (2.9 does it the other way round), or has forgotten them.
+ * A refusal can be the writer's own doing, after the answer to its first try was lost: newer servers check the
+ * expected sequence before they look for duplicates (2.9 does it the other way round).
  */
-async function adoptOwn(
+async function adoptOwn(nc: NatsConnection, event: EventMessage, timeoutMs?: number): Promise<Appended> {
+  const subject = eventSubject(event.jobId);
+  const stored = await readStored(nc, STREAMS.events, { last_by_subj: subject }, timeoutMs);
+  if (stored?.header.get('Nats-Msg-Id') !== eventId(event)) return { accepted: false };
+  return { accepted: true, sequence: stored.seq, duplicate: true };
+}
+
+/**
+ * Whether a run shows activity, by an event or by progress, within the time. An event of another run answers at
+ * once: it ended this one.
+ */
+export async function isRunActive(
   nc: NatsConnection,
-  event: EventMessage,
-  timeoutMs: number | undefined,
-): Promise<{ readonly accepted: true; readonly sequence: number; readonly duplicate: boolean } | Refused> {
-  const last = await readLastEvent(nc, event.jobId, timeoutMs);
-  if (last === null || eventId(last.event) !== eventId(event)) return { accepted: false };
-  return { accepted: true, sequence: last.sequence, duplicate: true };
+  run: { readonly jobId: string; readonly runId: string },
+  withinMs: number,
+): Promise<boolean> {
+  let isActive = false;
+  const decided = new AbortController();
+  const watch = (subject: string, schema: typeof EventMessage | typeof ProgressMessage) =>
+    nc.subscribe(subject, {
+      callback: (error, { data }) => {
+        const message = error === null ? decodeOrNull(run.jobId, schema, data) : null;
+        if (message === null || (message.runId !== run.runId && schema === ProgressMessage)) return;
+        isActive = message.runId === run.runId;
+        decided.abort();
+      },
+    });
+  const subscriptions = [
+    watch(liveEventSubject(run.jobId), EventMessage),
+    watch(liveProgressSubject(run.jobId), ProgressMessage),
+  ];
+  await sleep(withinMs, decided.signal);
+  for (const subscription of subscriptions) subscription.unsubscribe();
+  return isActive;
 }

@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   connect,
   credsAuthenticator,
@@ -7,30 +8,26 @@ import {
   type NodeConnectionOptions,
 } from '@nats-io/transport-node';
 import type { Logger } from '../observability/logger.ts';
+import { unlessAborted } from '../process/wait.ts';
 
 export type { NatsConnection } from '@nats-io/transport-node';
 
-/** NATS cannot be reached, or does not let us in; the message names the address and the remedy. */
+/** NATS cannot be reached, or refuses the login; the message names the address and the remedy. */
 export class NatsUnreachableError extends Error {
   override readonly name = 'NatsUnreachableError';
 }
 
-/** The connection is away; the client drops what is sent meanwhile, so the caller sends it again. */
+/** There is no connection. The client drops what is sent meanwhile, so the caller must send it again. */
 export class NatsAwayError extends Error {
   override readonly name = 'NatsAwayError';
 }
 
-/** Whether a connection stands right now, and news of that. */
-interface Standing {
-  connected: boolean;
-  readonly news: EventEmitter<{ lost: []; back: [] }>;
-}
-const standings = new WeakMap<NatsConnection, Standing>();
+const FIRST_TRY_INTERVAL_MS = 250;
 
 /**
- * Connects, and from then on reconnects for ever: a caller never has to make a second connection.
+ * Connects, and reconnects without limit from then on: a caller never needs a second connection.
  *
- * @param options.firstWaitMs How long to wait for a server that is not there yet.
+ * @param options.firstWaitMs How long to wait for a server that is not up yet.
  * @throws NatsUnreachableError
  */
 export async function connectToNats(options: {
@@ -40,12 +37,12 @@ export async function connectToNats(options: {
   readonly log: Logger;
   readonly firstWaitMs?: number | undefined;
 }): Promise<NatsConnection> {
+  const link = new Link();
   const settings: NodeConnectionOptions = {
     servers: options.url.split(',').map((url) => url.trim()),
     name: options.name,
     maxReconnectAttempts: -1,
-    reconnectTimeWait: 250,
-    reconnectJitter: 250,
+    reconnectDelayHandler: () => link.retryDelayMs,
     pingInterval: 20_000,
     maxPingOut: 2,
     timeout: 5_000,
@@ -53,21 +50,19 @@ export async function connectToNats(options: {
     ...(await authentication(options.credentialsFile)),
   };
   const connection = await firstConnection(settings, options.url, options.firstWaitMs ?? 15_000);
-  const standing: Standing = { connected: true, news: new EventEmitter() };
-  standing.news.setMaxListeners(0);
-  standings.set(connection, standing);
-  void followStatus(connection, standing, options.log);
+  links.set(connection, link);
+  void followStatus(connection, link, options.log);
   return connection;
 }
 
-/** False between a broken connection and the next one: what is published in between never arrives. */
+/** False between a broken connection and the next one. */
 export function isConnected(nc: NatsConnection): boolean {
-  return !nc.isClosed() && (standings.get(nc)?.connected ?? true);
+  return !nc.isClosed() && (links.get(nc)?.isUp ?? true);
 }
 
 /**
- * Asks when the connection stands, waiting for it if need be, and gives up as soon as it breaks: the client
- * itself would wait for an answer that can't come any more.
+ * Asks while there is a connection: waits for one if need be, and gives up as soon as it breaks, since no answer can
+ * come then. The client alone would wait until its timeout.
  *
  * @throws NatsAwayError; what `ask` throws.
  */
@@ -76,31 +71,59 @@ export async function whileConnected<Answer>(
   waitMs: number,
   ask: () => Promise<Answer>,
 ): Promise<Answer> {
-  const standing = standings.get(nc);
-  if (standing === undefined) return ask();
-  if (!standing.connected) await untilBack(standing, waitMs);
-  let onLost: () => void = () => undefined;
-  const lost = new Promise<never>((_, reject) => {
-    onLost = () => reject(new NatsAwayError('the connection to NATS broke'));
-    standing.news.once('lost', onLost);
-  });
-  try {
-    const answer = ask();
-    // The loser of the race may fail later, with nobody left to listen.
-    answer.catch(() => undefined);
-    return await Promise.race([answer, lost]);
-  } finally {
-    // Also when `ask` throws instead of rejecting: nobody would hear `lost`, and that ends the process.
-    standing.news.off('lost', onLost);
-  }
+  const link = links.get(nc);
+  if (link === undefined) return ask();
+  const broken = await link.untilUp(waitMs);
+  return unlessAborted(ask(), broken);
 }
 
-async function untilBack(standing: Standing, waitMs: number): Promise<void> {
-  try {
-    await once(standing.news, 'back', { signal: AbortSignal.timeout(waitMs) });
-  } catch (cause) {
-    throw new NatsAwayError(`no connection to NATS for ${waitMs} ms`, { cause });
+/** What this process knows of a connection from its status events. */
+class Link {
+  #tries = 0;
+  #broken = new AbortController();
+  readonly #events = new EventEmitter<{ up: [] }>().setMaxListeners(0);
+  retryDelayMs = reconnectDelay(0, Math.random());
+
+  get isUp(): boolean {
+    return !this.#broken.signal.aborted;
   }
+
+  tries(): void {
+    this.#tries += 1;
+    this.retryDelayMs = reconnectDelay(this.#tries, Math.random());
+  }
+
+  breaks(): void {
+    this.#broken.abort(new NatsAwayError('the connection to NATS broke'));
+  }
+
+  returns(): void {
+    this.#tries = 0;
+    this.#broken = new AbortController();
+    this.#events.emit('up');
+  }
+
+  /** A signal that aborts when the connection breaks. */
+  async untilUp(waitMs: number): Promise<AbortSignal> {
+    if (!this.isUp) {
+      try {
+        await once(this.#events, 'up', { signal: AbortSignal.timeout(waitMs) });
+      } catch (cause) {
+        throw new NatsAwayError(`no connection to NATS for ${waitMs} ms`, { cause });
+      }
+    }
+    return this.#broken.signal;
+  }
+}
+const links = new WeakMap<NatsConnection, Link>();
+
+/**
+ * Grows with each try and is random over its whole length, so that a large fleet does not return in one moment.
+ *
+ * @param random 0 to 1.
+ */
+export function reconnectDelay(tries: number, random: number): number {
+  return Math.round(100 + random * Math.min(15_000, 250 * 2 ** tries));
 }
 
 async function authentication(credentialsFile: string | undefined): Promise<NodeConnectionOptions> {
@@ -117,35 +140,36 @@ async function firstConnection(
   url: string,
   waitMs: number,
 ): Promise<NatsConnection> {
-  const deadline = Date.now() + waitMs;
+  const deadline = performance.now() + waitMs;
   for (;;) {
     try {
       return await connect(settings);
     } catch (cause) {
       const refused = cause instanceof Error && /authori[sz]ation|authentication/i.test(cause.message);
-      if (refused || Date.now() >= deadline) {
+      if (refused || performance.now() >= deadline) {
         const remedy = refused
           ? 'refused the login; check NATS_CREDS or the user in NATS_URL'
           : `did not answer within ${Math.round(waitMs / 1000)} s; check NATS_URL and that nats-server runs with JetStream`;
         throw new NatsUnreachableError(`NATS at ${withoutLogin(url)} ${remedy}.`, { cause });
       }
-      await new Promise((resolve) => setTimeout(resolve, 250));
+      await delay(FIRST_TRY_INTERVAL_MS);
     }
   }
 }
 
-async function followStatus(nc: NatsConnection, standing: Standing, log: Logger): Promise<void> {
+async function followStatus(nc: NatsConnection, link: Link, log: Logger): Promise<void> {
   for await (const status of nc.status()) {
     switch (status.type) {
       case 'disconnect':
-        standing.connected = false;
-        standing.news.emit('lost');
+        link.breaks();
         log.warn({ server: status.server }, 'connection to NATS lost');
         break;
+      case 'reconnecting':
+        link.tries();
+        break;
       case 'reconnect':
-        standing.connected = true;
-        standing.news.emit('back');
-        log.info({ server: status.server }, 'connection to NATS is back');
+        link.returns();
+        log.info({ server: status.server }, 'connection to NATS restored');
         break;
       case 'error':
         log.error({ err: status.error }, 'NATS reports an error');

@@ -1,32 +1,32 @@
-import { CodecError, decode, encode } from '../contract/codec.ts';
+import { decodeOrNull, encode } from '../contract/codec.ts';
 import { ControlMessage } from '../contract/messages.ts';
 import { controlSubject, liveControlSubject, STREAMS } from '../contract/subjects.ts';
 import type { NatsConnection } from './connection.ts';
-import { publishStored, readStored, requestJetStream } from './jetstream-request.ts';
+import { publishStored, readStored, withManager } from './jetstream.ts';
 
-/** Stores the wish, so that a worker that starts later finds it, and tells the worker that runs now. */
+/** Stores the request, for a worker that starts later, and sends it to the worker that runs now. */
 export async function publishCancel(nc: NatsConnection, message: ControlMessage): Promise<void> {
   await publishStored(nc, controlSubject(message.jobId), encode(message), {
     messageId: `${message.jobId}:${message.action}:${message.at}`,
   });
 }
 
-/** What was last asked of the job's worker; null when nothing, or nothing this version understands. */
+/** The newest request to the job's worker; null when there is none, or none that this version understands. */
 export async function readControl(
   nc: NatsConnection,
   jobId: string,
   timeoutMs?: number,
 ): Promise<ControlMessage | null> {
   const stored = await readStored(nc, STREAMS.control, { last_by_subj: controlSubject(jobId) }, timeoutMs);
-  return stored === null ? null : understood(stored.bytes);
+  return stored === null ? null : decodeOrNull(jobId, ControlMessage, stored.data);
 }
 
-/** Forgets what was asked, before a job that ended otherwise is run again. */
+/** Removes the stored requests, before a job runs again. */
 export async function clearControl(nc: NatsConnection, jobId: string): Promise<void> {
-  await requestJetStream(nc, `STREAM.PURGE.${STREAMS.control}`, { filter: controlSubject(jobId) });
+  await withManager(nc, ({ streams }) => streams.purge(STREAMS.control, { filter: controlSubject(jobId) }));
 }
 
-/** Calls `handler` for every message from now on. Subscribe first, then read, and nothing is missed. */
+/** Calls `handler` for every request from now on. Watch first, then read, and none is missed. */
 export function watchControl(
   nc: NatsConnection,
   jobId: string,
@@ -34,20 +34,9 @@ export function watchControl(
 ): { stop(): void } {
   const subscription = nc.subscribe(liveControlSubject(jobId), {
     callback: (error, received) => {
-      if (error !== null) return;
-      const message = understood(received.data);
+      const message = error === null ? decodeOrNull(jobId, ControlMessage, received.data) : null;
       if (message !== null) handler(message);
     },
   });
   return { stop: () => subscription.unsubscribe() };
-}
-
-function understood(bytes: Uint8Array): ControlMessage | null {
-  try {
-    return decode(ControlMessage, bytes);
-  } catch (error) {
-    // A newer server may ask for what this version cannot do; not doing it is all there is.
-    if (error instanceof CodecError) return null;
-    throw error;
-  }
 }

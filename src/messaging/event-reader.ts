@@ -1,35 +1,32 @@
 import { type JsMsg, jetstream } from '@nats-io/jetstream';
-import { CodecError, decode } from '../contract/codec.ts';
-import { EventMessage } from '../contract/messages.ts';
 import { jobIdOf, STREAMS } from '../contract/subjects.ts';
+import { onAbort } from '../process/wait.ts';
+import { type DecodedEvent, decodeEvent } from './chain.ts';
 import { isConnected, type NatsConnection, whileConnected } from './connection.ts';
+import { readStored, withManager } from './jetstream.ts';
 
-export interface ReadEvent {
+export type ReadEvent = DecodedEvent & {
   readonly sequence: number;
-  /** From the subject, so known for a malformed event, too. */
+  /** From the subject, so it is there for a malformed event too. */
   readonly jobId: string;
-  /** Null when malformed. */
-  readonly event: EventMessage | null;
-  /** Why `event` is null. */
-  readonly malformed: CodecError | null;
   readonly bytes: Uint8Array;
-  /** The event's `Nats-Msg-Id`, empty when it came without one. */
+  /** The event's `Nats-Msg-Id`; empty when it has none. */
   readonly messageId: string;
   /** When EVENTS stored it. */
   readonly at: Date;
   /** How many more are stored already: 0 means that this is the newest. */
   readonly pending: number;
-}
+};
 
-/** How many events may lie in memory before the reader takes them. */
+/** The most events in memory that the caller has not taken yet. */
 const PREFETCH = 128;
 const CREATE_TIMEOUT_MS = 5_000;
 
 /**
- * All events of all jobs in order, from a sequence on, for ever. It outlives restarts of nats-server; a gap
- * or a repeat cannot happen. Ends when the signal aborts, and leaves nothing behind in JetStream.
+ * All events of all jobs in order, from a sequence on, without end. Reading survives restarts of nats-server, without
+ * a gap or a repeat. It ends when the signal aborts, and removes its consumer.
  *
- * @throws JetStream's and the client's errors when reading cannot begin; call again then.
+ * @throws JetStream's and the client's errors when reading cannot begin; the caller may try again.
  */
 export async function* readEvents(
   nc: NatsConnection,
@@ -42,36 +39,44 @@ export async function* readEvents(
     jetstream(nc).consumers.get(STREAMS.events, start),
   );
   const messages = await consumer.consume({ max_messages: PREFETCH, expires: 10_000, idle_heartbeat: 1_000 });
-  const stop = () => messages.stop();
-  signal.addEventListener('abort', stop, { once: true });
+  const forget = onAbort(signal, () => messages.stop());
   try {
     for await (const message of messages) {
       if (signal.aborted) return;
       yield toEvent(message);
     }
   } finally {
-    signal.removeEventListener('abort', stop);
+    forget();
     messages.stop();
-    if (isConnected(nc)) {
-      // Else it would linger for five minutes; where NATS is away, that is what happens.
-      await consumer.delete().catch(() => false);
-    }
+    // Without a connection the consumer stays; nats-server removes it after five idle minutes.
+    if (isConnected(nc)) await consumer.delete().catch(() => false);
   }
 }
 
 function toEvent(message: JsMsg): ReadEvent {
-  const common = {
+  const jobId = jobIdOf(message.subject);
+  return {
+    ...decodeEvent(jobId, message.data),
+    jobId,
     sequence: message.seq,
-    jobId: jobIdOf(message.subject),
     bytes: message.data,
     messageId: message.headers?.get('Nats-Msg-Id') ?? '',
-    at: new Date(message.info.timestampNanos / 1e6),
+    at: message.time,
     pending: message.info.pending,
   };
-  try {
-    return { ...common, event: decode(EventMessage, message.data), malformed: null };
-  } catch (error) {
-    if (!(error instanceof CodecError)) throw error;
-    return { ...common, event: null, malformed: error };
-  }
+}
+
+export type EventAt =
+  | { readonly state: 'present'; readonly messageId: string }
+  /** EVENTS no longer keeps it. */
+  | { readonly state: 'expired' }
+  /** EVENTS never came that far, so it is not the stream that was read before. */
+  | { readonly state: 'missing' };
+
+/** What EVENTS has at a sequence: tells a stream that lost its end from one that only aged. */
+export async function eventAt(nc: NatsConnection, sequence: number): Promise<EventAt> {
+  const stored = await readStored(nc, STREAMS.events, { seq: sequence });
+  if (stored !== null) return { state: 'present', messageId: stored.header.get('Nats-Msg-Id') };
+  const { state } = await withManager(nc, ({ streams }) => streams.info(STREAMS.events));
+  return { state: state.last_seq >= sequence ? 'expired' : 'missing' };
 }

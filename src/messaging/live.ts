@@ -1,9 +1,16 @@
 import type { Msg } from '@nats-io/transport-node';
-import type { z } from 'zod';
-import { CodecError, decode } from '../contract/codec.ts';
+import { CodecError, decode, decodeAbout, decodeOrNull, encode } from '../contract/codec.ts';
 import { EventMessage, ProgressMessage, WorkerAnnouncement } from '../contract/messages.ts';
-import { announcementSubject, liveEventSubject, liveProgressSubject } from '../contract/subjects.ts';
-import type { NatsConnection } from './connection.ts';
+import {
+  announcementSubject,
+  jobIdOf,
+  liveEventSubject,
+  liveProgressSubject,
+  progressSubject,
+  STREAMS,
+} from '../contract/subjects.ts';
+import { isConnected, type NatsConnection } from './connection.ts';
+import { readStored } from './jetstream.ts';
 
 export interface LiveHandlers {
   onEvent(event: EventMessage): void;
@@ -13,29 +20,44 @@ export interface LiveHandlers {
 }
 
 /**
- * Everything workers report, as it happens; at most once, so a reader fills gaps from EVENTS. A server
- * process subscribes once and fans out in memory.
+ * Everything that workers report, as it happens. Messages may be lost, so a reader fills gaps from EVENTS. A server
+ * process subscribes once and distributes in memory.
  */
 export function subscribeLive(nc: NatsConnection, handlers: LiveHandlers): { stop(): void } {
-  const subscribe = <Schema extends z.ZodType>(
+  const subscribe = <Message>(
     subject: string,
-    schema: Schema,
-    handler: (message: z.infer<Schema>) => void,
+    read: (received: Msg) => Message,
+    handle: (message: Message) => void,
   ) =>
     nc.subscribe(subject, {
-      callback: (error, received) => {
-        if (error !== null) {
-          handlers.onMalformed(subject, error);
-          return;
+      callback: (failure, received) => {
+        if (failure !== null) return handlers.onMalformed(subject, failure);
+        let message: Message;
+        try {
+          message = read(received);
+        } catch (error) {
+          if (error instanceof CodecError) return handlers.onMalformed(received.subject, error);
+          throw error;
         }
-        const message = decodeOr(schema, received, handlers);
-        if (message !== null) handler(message);
+        handle(message);
       },
     });
   const subscriptions = [
-    subscribe(liveEventSubject('*'), EventMessage, (event) => handlers.onEvent(event)),
-    subscribe(liveProgressSubject('*'), ProgressMessage, (progress) => handlers.onProgress(progress)),
-    subscribe(announcementSubject('*'), WorkerAnnouncement, (message) => handlers.onAnnouncement(message)),
+    subscribe(
+      liveEventSubject('*'),
+      ({ subject, data }) => decodeAbout(jobIdOf(subject), EventMessage, data),
+      (event) => handlers.onEvent(event),
+    ),
+    subscribe(
+      liveProgressSubject('*'),
+      ({ subject, data }) => decodeAbout(jobIdOf(subject), ProgressMessage, data),
+      (progress) => handlers.onProgress(progress),
+    ),
+    subscribe(
+      announcementSubject('*'),
+      ({ data }) => decode(WorkerAnnouncement, data),
+      (announcement) => handlers.onAnnouncement(announcement),
+    ),
   ];
   return {
     stop() {
@@ -44,57 +66,14 @@ export function subscribeLive(nc: NatsConnection, handlers: LiveHandlers): { sto
   };
 }
 
-function decodeOr<Schema extends z.ZodType>(
-  schema: Schema,
-  received: Msg,
-  handlers: LiveHandlers,
-): z.infer<Schema> | null {
-  try {
-    return decode(schema, received.data);
-  } catch (error) {
-    if (!(error instanceof CodecError)) throw error;
-    handlers.onMalformed(received.subject, error);
-    return null;
-  }
+/** Sends progress without waiting. It may be lost, and is dropped while there is no connection. */
+export function publishProgress(nc: NatsConnection, progress: ProgressMessage): void {
+  if (!isConnected(nc) || nc.isDraining()) return;
+  nc.publish(progressSubject(progress.jobId), encode(progress));
 }
 
-/**
- * Whether a run of a job shows itself within a time, by an event or a progress. Answers early when the chain
- * is extended by somebody else, since that run is over then.
- */
-export function listenForRun(
-  nc: NatsConnection,
-  run: { readonly jobId: string; readonly runId: string },
-  withinMs: number,
-): Promise<boolean> {
-  return new Promise((resolve) => {
-    const stop = (heard: boolean) => {
-      clearTimeout(timer);
-      for (const subscription of subscriptions) subscription.unsubscribe();
-      resolve(heard);
-    };
-    const timer = setTimeout(() => stop(false), withinMs);
-    const listen = (subject: string, schema: typeof EventMessage | typeof ProgressMessage) =>
-      nc.subscribe(subject, {
-        callback: (error, received) => {
-          if (error !== null) return;
-          const message = schema.safeParse(jsonOf(received));
-          if (!message.success) return;
-          if (message.data.runId === run.runId) stop(true);
-          else if (schema === EventMessage) stop(false);
-        },
-      });
-    const subscriptions = [
-      listen(liveEventSubject(run.jobId), EventMessage),
-      listen(liveProgressSubject(run.jobId), ProgressMessage),
-    ];
-  });
-}
-
-function jsonOf(received: Msg): unknown {
-  try {
-    return received.json();
-  } catch {
-    return null;
-  }
+/** The newest progress of a job; null when there is none of the last hour. */
+export async function readProgress(nc: NatsConnection, jobId: string): Promise<ProgressMessage | null> {
+  const stored = await readStored(nc, STREAMS.progress, { last_by_subj: progressSubject(jobId) });
+  return stored === null ? null : decodeOrNull(jobId, ProgressMessage, stored.data);
 }

@@ -3,46 +3,22 @@ import { CodecError, decode } from '../contract/codec.ts';
 import { TaskMessage } from '../contract/messages.ts';
 import { laneConsumer, STREAMS, wakeSubject } from '../contract/subjects.ts';
 import type { JobPriority, QueueName } from '../domain/vocabulary.ts';
-import { type NatsConnection, whileConnected } from './connection.ts';
+import { unlessAborted } from '../process/wait.ts';
+import { NatsAwayError, type NatsConnection, whileConnected } from './connection.ts';
 
-/** A task in a worker's hands. JetStream gives it to another worker after 30 s without a heartbeat. */
+/** A task that a worker holds. JetStream gives it to another worker after 30 s without a heartbeat. */
 export interface Delivery {
   readonly task: TaskMessage;
   /** Place in TASKS. */
   readonly sequence: number;
-  /** 1 for the first delivery; more means that a worker let go of it, or vanished. */
+  /** 1 for the first delivery; more means that a worker gave it back, or vanished. */
   readonly deliveredCount: number;
-  /** Removes the task; false when JetStream did not confirm it. Only after the outcome is stored. */
+  /** Removes the task. Only after the end of the run is stored. False when JetStream did not confirm it. */
   ack(timeoutMs?: number): Promise<boolean>;
-  /** Keeps the task for another 30 s; false when JetStream did not confirm it in time. */
+  /** Keeps the task for another 30 s. False when JetStream did not confirm it in time. */
   heartbeat(timeoutMs?: number): Promise<boolean>;
-  /** Gives the task back and wakes idle workers, since nothing new is published that would. */
+  /** Gives the task back, and wakes idle workers: JetStream publishes nothing that would. */
   nak(timeoutMs?: number): Promise<void>;
-}
-
-const NO_WAIT_PULL = JSON.stringify({ batch: 1, no_wait: true });
-/** How long a late answer is still caught, so that its task does not lie idle until `ack_wait`. */
-const LATE_ANSWER_MS = 30_000;
-
-/**
- * Takes the next task of a lane, or null when there is none right now. It does not wait for one: the
- * client's own `next()` waits at least a second.
- *
- * @throws CodecError for a task this version cannot read; it is off the lane then, and the server publishes
- * the job again after a while. PullTimeoutError, also while the server has not made the lanes; NatsAwayError.
- */
-export async function pullTask(
-  nc: NatsConnection,
-  queue: QueueName,
-  priority: JobPriority,
-  timeoutMs = 1_000,
-): Promise<Delivery | null> {
-  const lane = laneConsumer(queue, priority);
-  const subject = `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.tasks}.${lane}`;
-  const received = await whileConnected(nc, timeoutMs, () => pullOne(nc, subject, timeoutMs));
-  const status = received.headers?.code ?? 0;
-  if (status !== 0) return null;
-  return toDelivery(nc, received, wakeSubject(queue, priority));
 }
 
 /** No answer to a pull: the lane does not exist yet, or NATS is slow. A task that comes later is given back. */
@@ -53,31 +29,56 @@ export class PullTimeoutError extends Error {
   }
 }
 
-function pullOne(nc: NatsConnection, subject: string, timeoutMs: number): Promise<Msg> {
-  return new Promise((resolve, reject) => {
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      reject(new PullTimeoutError(timeoutMs));
-      setTimeout(() => subscription.unsubscribe(), LATE_ANSWER_MS).unref();
-    }, timeoutMs);
-    // A subscription of its own: a task that came to the client's shared inbox would be lost to it.
-    const subscription: Subscription = nc.subscribe(createInbox(), {
-      max: 1,
-      callback: (error, received) => {
-        clearTimeout(timer);
-        if (error !== null) reject(error);
-        else if (!late) resolve(received);
-        else if (received.reply) nc.publish(received.reply, '-NAK');
-      },
-    });
-    try {
-      nc.publish(subject, NO_WAIT_PULL, { reply: subscription.getSubject() });
-    } catch (error) {
-      clearTimeout(timer);
-      reject(error);
-    }
-  });
+const NO_WAIT_PULL = JSON.stringify({ batch: 1, no_wait: true });
+/** How long a late answer is still caught, so that its task need not wait for `ack_wait`. */
+const LATE_ANSWER_MS = 30_000;
+
+/**
+ * Takes the next task of a lane; null when there is none.
+ *
+ * A raw request, because the library cannot pull without waiting: its `next()` and `fetch()` wait at least a second,
+ * in which a more urgent lane may get a task, and `consume()` fetches tasks ahead that other workers could run.
+ *
+ * @throws CodecError for a task that this version cannot read; it is off the lane then, and the server publishes the
+ * job again after a while. PullTimeoutError, also before the server has created the lanes. NatsAwayError.
+ */
+export async function pullTask(
+  nc: NatsConnection,
+  queue: QueueName,
+  priority: JobPriority,
+  timeoutMs = 1_000,
+): Promise<Delivery | null> {
+  const subject = `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.tasks}.${laneConsumer(queue, priority)}`;
+  const received = await whileConnected(nc, timeoutMs, () => pullOne(nc, subject, timeoutMs));
+  if (received.headers !== undefined && received.headers.code !== 0) return null;
+  return toDelivery(nc, received, wakeSubject(queue, priority));
+}
+
+async function pullOne(nc: NatsConnection, subject: string, timeoutMs: number): Promise<Msg> {
+  // A subscription of its own: a task that came to the client's shared inbox after the timeout would be lost.
+  const inbox = nc.subscribe(createInbox(), { max: 1 });
+  nc.publish(subject, NO_WAIT_PULL, { reply: inbox.getSubject() });
+  const answer = firstOf(inbox);
+  const timeout = AbortSignal.timeout(timeoutMs);
+  try {
+    return await unlessAborted(answer, timeout);
+  } catch (error) {
+    if (!timeout.aborted) throw error;
+    void giveBackLate(nc, inbox, answer);
+    throw new PullTimeoutError(timeoutMs);
+  }
+}
+
+async function firstOf(inbox: Subscription): Promise<Msg> {
+  for await (const message of inbox) return message;
+  throw new NatsAwayError('the connection was closed');
+}
+
+async function giveBackLate(nc: NatsConnection, inbox: Subscription, answer: Promise<Msg>): Promise<void> {
+  const forget = setTimeout(() => inbox.unsubscribe(), LATE_ANSWER_MS).unref();
+  const late = await answer.catch(() => null);
+  clearTimeout(forget);
+  if (late?.reply) nc.publish(late.reply, '-NAK');
 }
 
 function toDelivery(nc: NatsConnection, received: Msg, wake: string): Delivery {
@@ -87,7 +88,7 @@ function toDelivery(nc: NatsConnection, received: Msg, wake: string): Delivery {
       await whileConnected(nc, timeoutMs, () => nc.request(reply, word, { timeout: timeoutMs }));
       return true;
     } catch {
-      // No answer is an answer here: the caller counts how long none came.
+      // The caller counts for how long nothing was confirmed.
       return false;
     }
   };
@@ -105,7 +106,7 @@ function toDelivery(nc: NatsConnection, received: Msg, wake: string): Delivery {
     ack: (timeoutMs = 5_000) => confirmed('+ACK', timeoutMs),
     heartbeat: (timeoutMs = 5_000) => confirmed('+WPI', timeoutMs),
     nak: async (timeoutMs = 2_000) => {
-      // Confirmed first: woken workers would otherwise look before the task is back on its lane.
+      // Confirmed first: woken workers would otherwise pull before the task is back in its lane.
       await confirmed('-NAK', timeoutMs);
       nc.publish(wake);
     },
@@ -113,8 +114,8 @@ function toDelivery(nc: NatsConnection, received: Msg, wake: string): Delivery {
 }
 
 /**
- * `$JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.…`, with domain and account in front of the stream
- * on servers that have them.
+ * `$JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.…`; newer servers put domain and account in front of
+ * the stream.
  */
 function placeOf(reply: string): { readonly sequence: number; readonly deliveredCount: number } {
   const tokens = reply.split('.');

@@ -1,6 +1,6 @@
 import type { Logger } from '../observability/logger.ts';
 
-/** The nats-server is too old for what is asked of it. */
+/** The nats-server is too old. */
 export class NatsVersionError extends Error {
   override readonly name = 'NatsVersionError';
 }
@@ -11,15 +11,15 @@ export function requireServerVersion(version: string, replicas: number, log: Pic
     throw new NatsVersionError(`nats-server ${version} is too old; 2.9.4 is the oldest that works.`);
   }
   if (replicas > 1 && !isAtLeast(version, [2, 10, 23])) {
-    // Before, two writers could both extend one chain of events, and streams could vanish after kills.
+    // Older clusters let two writers extend one chain of events, and could lose streams after kills.
     throw new NatsVersionError(
-      `nats-server ${version} does not keep ${replicas} replicas in step; use 1 replica, or 2.10.23 and newer.`,
+      `nats-server ${version} does not keep ${replicas} replicas consistent; use 1 replica, or 2.10.23 or newer.`,
     );
   }
   if (!isAtLeast(version, [2, 10, 0])) {
     log.warn(
       { version },
-      'this nats-server cannot be told to flush to disk at once; after a power loss the reconciler repeats tasks',
+      'this nats-server has no setting to flush each write to disk; after a power loss the reconciler repeats tasks',
     );
   }
 }

@@ -11,8 +11,8 @@ export interface NatsSessionOptions {
 }
 
 /**
- * The server's one connection to NATS. The server starts and takes jobs without it; what needs it meanwhile is
- * refused with an error that callers may retry on.
+ * The server's one connection to NATS. The server starts and accepts jobs without it. Calls that need the connection
+ * throw an error that callers may retry on.
  */
 export class NatsSession {
   readonly #options: NatsSessionOptions;
@@ -24,7 +24,7 @@ export class NatsSession {
     this.#options = options;
   }
 
-  /** Connects in the background, for as long as it takes; tells of every new connection, until closed. */
+  /** Connects, for as long as it takes, and calls the listeners at every new connection, until closed. */
   async run(): Promise<void> {
     const { signal } = this.#closing;
     while (!signal.aborted) {
@@ -36,10 +36,10 @@ export class NatsSession {
         for await (const status of nc.status()) {
           if (status.type === 'reconnect') this.#announce(nc);
         }
-        // The client itself gives up on a login that is refused twice; a new one may be in its file by now.
-        if (!signal.aborted) this.#options.log.warn('the connection to NATS was closed; making another');
+        // The client gives up on a login that was refused twice; the credentials file may have a new one by now.
+        if (!signal.aborted) this.#options.log.warn('the connection to NATS was closed; connecting again');
       } catch (err) {
-        this.#options.log.warn({ err }, 'NATS cannot be reached; jobs are taken and wait in the database');
+        this.#options.log.warn({ err }, 'NATS cannot be reached; accepted jobs wait in the database');
       }
       await sleep(1000, signal);
     }
@@ -49,7 +49,7 @@ export class NatsSession {
     for (const listener of this.#listeners) listener(nc);
   }
 
-  /** Calls back at once when connected, and after every reconnection: streams and sequences may be others then. */
+  /** Calls at once when connected, and after every reconnect: streams and sequences may be different then. */
   onConnected(listener: (nc: NatsConnection) => void): { stop(): void } {
     this.#listeners.add(listener);
     if (this.#nc !== null && this.connected) listener(this.#nc);
@@ -63,7 +63,7 @@ export class NatsSession {
   /** @throws UnavailableError while NATS is away. */
   get connection(): NatsConnection {
     if (this.#nc === null || !isConnected(this.#nc)) {
-      throw new UnavailableError('The message broker cannot be reached just now.');
+      throw new UnavailableError('The message broker is unavailable; retry later.');
     }
     return this.#nc;
   }

@@ -3,7 +3,7 @@ import {
   type ConsumerConfig,
   DeliverPolicy,
   DiscardPolicy,
-  jetstreamManager,
+  type JetStreamManager,
   RetentionPolicy,
   StorageType,
   type StreamConfig,
@@ -20,17 +20,17 @@ import {
 import { JOB_PRIORITIES, type QueueName } from '../domain/vocabulary.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { NatsConnection } from './connection.ts';
-import { isJetStreamError, JETSTREAM_ERRORS } from './jetstream-request.ts';
+import { isJetStreamError, JETSTREAM_ERRORS, withManager } from './jetstream.ts';
 import { requireServerVersion } from './server-version.ts';
 
 const MEBIBYTE = 1024 ** 2;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-type AskedStream = Partial<StreamConfig> & Pick<StreamConfig, 'name' | 'subjects'>;
+type WantedStream = Partial<StreamConfig> & Pick<StreamConfig, 'name' | 'subjects'>;
 
-/** Streams as data. Only fields that nats-server 2.9 knows; newer servers refuse unknown ones. */
-const ASKED_STREAMS: readonly AskedStream[] = [
+/** The streams as data. Only fields that nats-server 2.9 knows: newer servers refuse fields that they do not. */
+const STREAM_CONFIGS: readonly WantedStream[] = [
   {
     name: STREAMS.tasks,
     subjects: ['transcribe.tasks.*.*'],
@@ -48,7 +48,7 @@ const ASKED_STREAMS: readonly AskedStream[] = [
     subjects: [eventSubject('*')],
     retention: RetentionPolicy.Limits,
     storage: StorageType.File,
-    // A full disk stalls workers, which is seen, instead of dropping events, which is not.
+    // With a full disk, workers stall visibly; dropping old events would go unnoticed.
     discard: DiscardPolicy.New,
     max_age: nanos(14 * DAY_MS),
     max_msg_size: 512 * 1024,
@@ -84,20 +84,20 @@ const ASKED_STREAMS: readonly AskedStream[] = [
   },
 ];
 
-/** What JetStream has is not what the product needs, and cannot be changed in place. */
+/** JetStream has a stream or consumer with another configuration, and cannot change it in place. */
 export class StreamConfigError extends Error {
   override readonly name = 'StreamConfigError';
 }
 
 export interface StreamsInfo {
-  /** When EVENTS was made, RFC 3339: the epoch of its sequences. */
+  /** When EVENTS was created, RFC 3339: the epoch of its sequences. */
   readonly eventsCreatedAt: string;
 }
 
 /**
- * Makes the streams, or brings them up to date; any number of servers may do it at once.
+ * Creates the streams, or updates them; several servers may do so at the same time.
  *
- * @throws NatsVersionError for a server that is too old; StreamConfigError for a stream that was made otherwise.
+ * @throws NatsVersionError for a server that is too old; StreamConfigError for a stream that has another configuration.
  */
 export async function ensureStreams(
   nc: NatsConnection,
@@ -106,17 +106,16 @@ export async function ensureStreams(
 ): Promise<StreamsInfo> {
   const replicas = options.replicas ?? 1;
   requireServerVersion(nc.info?.version ?? '', replicas, log);
-  const manager = await jetstreamManager(nc);
   let eventsCreatedAt = '';
-  for (const stream of ASKED_STREAMS) {
-    const asked = { ...stream, num_replicas: replicas };
-    const info = await ensureStream(manager, asked);
+  for (const stream of STREAM_CONFIGS) {
+    const wanted = { ...stream, num_replicas: replicas };
+    const info = await withManager(nc, (manager) => ensureStream(manager, wanted));
     if (info.config.name === STREAMS.events) eventsCreatedAt = info.created;
-    const differences = differencesOf(asked, info.config);
+    const differences = differencesOf(wanted, info.config);
     if (differences.length > 0) {
       throw new StreamConfigError(
-        `Stream ${stream.name} has another ${differences.join(', ')} than asked for. ` +
-          `Drain it and delete it (nats stream rm ${stream.name}); the server makes it anew at the next start.`,
+        `Stream ${stream.name} has an unexpected ${differences.join(', ')}. Drain it and delete it ` +
+          `(nats stream rm ${stream.name}); the server creates it again at its next start.`,
       );
     }
   }
@@ -124,13 +123,13 @@ export async function ensureStreams(
 }
 
 async function ensureStream(
-  manager: Awaited<ReturnType<typeof jetstreamManager>>,
-  asked: AskedStream & { readonly num_replicas: number },
+  manager: JetStreamManager,
+  wanted: WantedStream & { readonly num_replicas: number },
 ) {
   try {
-    const info = await manager.streams.info(asked.name);
-    if (differencesOf(asked, info.config).length === 0) return info;
-    const { name, retention, storage, ...changeable } = asked;
+    const info = await manager.streams.info(wanted.name);
+    if (differencesOf(wanted, info.config).length === 0) return info;
+    const { name, retention, storage, ...changeable } = wanted;
     if (retention !== info.config.retention || storage !== info.config.storage) return info;
     return await manager.streams.update(name, changeable).catch((error: unknown) => {
       if (isJetStreamError(error, JETSTREAM_ERRORS.streamUpdateRefused)) return info;
@@ -138,30 +137,29 @@ async function ensureStream(
     });
   } catch (error) {
     if (!isJetStreamError(error, JETSTREAM_ERRORS.streamNotFound)) throw error;
-    return manager.streams.add(asked);
+    return manager.streams.add(wanted);
   }
 }
 
 /**
- * Makes the lanes of a queue, or changes them while they run.
+ * Creates the lanes of a queue, or updates them while they are in use.
  *
- * @param options.concurrency How many jobs of one lane may run at once, over all workers.
- * @param options.ackWaitMs How long a silent worker keeps a job.
+ * @param options.concurrency How many jobs of one lane may run at the same time, over all workers.
+ * @param options.ackWaitMs After how long without a heartbeat a task goes to another worker.
  */
 export async function ensureLanes(
   nc: NatsConnection,
   queue: QueueName,
   options: { readonly concurrency: number; readonly ackWaitMs?: number },
 ): Promise<void> {
-  const manager = await jetstreamManager(nc);
   for (const priority of JOB_PRIORITIES) {
     const changeable = {
       ack_wait: nanos(options.ackWaitMs ?? 30_000),
       max_ack_pending: options.concurrency,
-      // The server decides about retries; JetStream delivers until a worker has stored an outcome.
+      // The server decides about retries; JetStream delivers until a worker has stored the end of the run.
       max_deliver: -1,
     };
-    const asked: Partial<ConsumerConfig> = {
+    const wanted: Partial<ConsumerConfig> = {
       durable_name: laneConsumer(queue, priority),
       filter_subject: laneSubject(queue, priority),
       ack_policy: AckPolicy.Explicit,
@@ -170,39 +168,39 @@ export async function ensureLanes(
       ...changeable,
     };
     const name = laneConsumer(queue, priority);
-    const info = await ensureLane(manager, name, asked, changeable);
-    const differences = differencesOf(asked, info.config);
+    const info = await withManager(nc, (manager) => ensureLane(manager, name, wanted, changeable));
+    const differences = differencesOf(wanted, info.config);
     if (differences.length > 0) {
-      throw new StreamConfigError(`Consumer ${name} has another ${differences.join(', ')} than asked for.`);
+      throw new StreamConfigError(`Consumer ${name} has an unexpected ${differences.join(', ')}.`);
     }
   }
 }
 
 async function ensureLane(
-  manager: Awaited<ReturnType<typeof jetstreamManager>>,
+  manager: JetStreamManager,
   name: string,
-  asked: Partial<ConsumerConfig>,
+  wanted: Partial<ConsumerConfig>,
   changeable: Partial<ConsumerConfig>,
 ) {
   try {
     const info = await manager.consumers.info(STREAMS.tasks, name);
-    if (differencesOf(asked, info.config).length === 0) return info;
+    if (differencesOf(wanted, info.config).length === 0) return info;
     return await manager.consumers.update(STREAMS.tasks, name, changeable);
   } catch (error) {
     if (!isJetStreamError(error, JETSTREAM_ERRORS.consumerNotFound)) throw error;
-    return manager.consumers.add(STREAMS.tasks, asked);
+    return manager.consumers.add(STREAMS.tasks, wanted);
   }
 }
 
-/** Old servers ignore what they don't know, so only the echo tells what was really set. */
-function differencesOf(asked: object, echoed: object): string[] {
-  const actual: Record<string, unknown> = { ...echoed };
-  return Object.entries(asked).flatMap(([key, value]) => (sameValue(value, actual[key]) ? [] : [key]));
+/** Old servers ignore fields that they do not know, so only their answer shows what was set. */
+function differencesOf(wanted: object, answered: object): string[] {
+  const actual: Record<string, unknown> = { ...answered };
+  return Object.entries(wanted).flatMap(([key, value]) => (sameValue(value, actual[key]) ? [] : [key]));
 }
 
-function sameValue(asked: unknown, actual: unknown): boolean {
-  if (asked === null || typeof asked !== 'object') return asked === actual;
-  if (Array.isArray(asked)) return JSON.stringify(asked) === JSON.stringify(actual);
+function sameValue(wanted: unknown, actual: unknown): boolean {
+  if (wanted === null || typeof wanted !== 'object') return wanted === actual;
+  if (Array.isArray(wanted)) return JSON.stringify(wanted) === JSON.stringify(actual);
   if (actual === null || typeof actual !== 'object') return false;
-  return differencesOf(asked, actual).length === 0;
+  return differencesOf(wanted, actual).length === 0;
 }

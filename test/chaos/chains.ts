@@ -1,4 +1,4 @@
-import { type EventMessage, endsAttempt } from '../../src/contract/messages.ts';
+import { type EventMessage, endsRun } from '../../src/contract/messages.ts';
 import type { NatsConnection } from '../../src/messaging/connection.ts';
 import { readEvents } from '../../src/messaging/event-reader.ts';
 
@@ -52,7 +52,7 @@ export function staleEvents(chain: readonly StoredEvent[]): readonly string[] {
       if (!own || event.attempt !== run.attempt)
         faults.push(`${where} is not of run ${run.attempt} ${run.runId}`);
       if (event.ordinal !== run.ordinal + 1) faults.push(`${where} does not follow ordinal ${run.ordinal}`);
-      if (endsAttempt(run) && !isServers(event)) faults.push(`${where} comes after ${run.type}`);
+      if (endsRun(run) && !isServers(event)) faults.push(`${where} comes after ${run.type}`);
     }
     run = event;
   }

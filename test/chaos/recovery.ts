@@ -1,4 +1,4 @@
-import { endsAttempt } from '../../src/contract/messages.ts';
+import { endsRun } from '../../src/contract/messages.ts';
 import type { StoredEvent } from './chains.ts';
 import type { Kill } from './storm.ts';
 
@@ -18,7 +18,7 @@ export function recoveriesOf(
     [...chains].flatMap(([jobId, chain]) => {
       const next = chain.findIndex((stored) => stored.at > at);
       const last = chain.at(next === -1 ? -1 : next - 1);
-      if (next < 1 || last === undefined || endsAttempt(last.event)) return [];
+      if (next < 1 || last === undefined || endsRun(last.event)) return [];
       const run = chain.findLast(
         ({ event, sequence }) => event.type === 'started' && sequence <= last.sequence,
       );

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EventMessage } from '../../src/contract/messages.ts';
+import { eventSubject } from '../../src/contract/subjects.ts';
 import { type Broker, createNatsBroker } from '../../src/messaging/broker.ts';
-import { appendEvent, readLastEvent } from '../../src/messaging/chain.ts';
+import { appendEvent, readChainEnd } from '../../src/messaging/chain.ts';
 import { NatsSession } from '../../src/messaging/session.ts';
 import { ensureStreams } from '../../src/messaging/streams.ts';
 import { createLogger } from '../../src/observability/logger.ts';
@@ -31,7 +32,7 @@ beforeAll(async () => {
     session,
     now: () => new Date(),
     contentUrl: (id) => id,
-    limits: { maxAudioBytes: 1, maxAudioMs: 1, attemptTimeoutMs: 1, maxLostRuns: 3 },
+    limits: { maxAudioBytes: 1, maxAudioMs: 1, runTimeoutMs: 1, maxLostRuns: 3 },
   });
 });
 afterAll(async () => {
@@ -59,6 +60,74 @@ const ends = (type: 'completed' | 'failed' | 'released'): EventMessage => {
   return type === 'failed' ? aFailedEvent(aFailure(), place) : anEndingEvent('released', place);
 };
 
+describe('a chain that ends in something that no one can read', () => {
+  async function brokenChain(): Promise<{ jobId: string; end: number }> {
+    const { jobId } = await chain(started);
+    session.connection.publish(eventSubject(jobId), '{"v":99}');
+    await session.connection.flush();
+    const end = await readChainEnd(session.connection, jobId);
+    expect(end?.event).toBeNull();
+    return { jobId, end: end?.sequence ?? 0 };
+  }
+
+  it('is ended by a failure of the next attempt that may be retried, in place of a lost run', async () => {
+    const { jobId } = await brokenChain();
+    const ended = await broker.endRun(jobId, { type: 'lost' }, 2);
+
+    expect(ended).toMatchObject({
+      ended: true,
+      event: {
+        type: 'failed',
+        attempt: 3,
+        ordinal: 1,
+        failure: { code: 'CHAIN_UNREADABLE', retryable: true },
+      },
+    });
+    expect((await readChainEnd(session.connection, jobId))?.event).toEqual(ended.ended && ended.event);
+  });
+
+  it.each([{ type: 'canceled' }, { type: 'failed', failure: aFailure() }] as const)(
+    'is ended as asked otherwise ($type)',
+    async (end) => {
+      const { jobId } = await brokenChain();
+
+      expect(await broker.endRun(jobId, end, 2)).toMatchObject({
+        ended: true,
+        event: { ...end, attempt: 3 },
+      });
+    },
+  );
+
+  it('gets no task; once the rows are past its end, it gets that failure', async () => {
+    const { jobId, end } = await brokenChain();
+
+    expect(await broker.attemptForTask(jobId, { nextAttempt: 3, appliedSequence: end - 1 })).toBeNull();
+    expect((await readChainEnd(session.connection, jobId))?.sequence).toBe(end);
+    expect(await broker.attemptForTask(jobId, { nextAttempt: 3, appliedSequence: end })).toBeNull();
+    expect((await readChainEnd(session.connection, jobId))?.event).toMatchObject({
+      type: 'failed',
+      attempt: 3,
+      failure: { code: 'CHAIN_UNREADABLE' },
+    });
+  });
+});
+
+describe('the run id of a server’s event', () => {
+  it('is random, so that two servers in one millisecond differ', async () => {
+    const { jobId } = await chain();
+    const other = await chain();
+    const ids = await Promise.all(
+      [jobId, other.jobId].map(async (id) => {
+        const ended = await broker.endRun(id, { type: 'canceled' }, 0);
+        return ended.ended ? ended.event.runId : '';
+      }),
+    );
+
+    expect(new Set(ids).size).toBe(2);
+    for (const id of ids) expect(id).toMatch(/^server-[0-9a-f-]{36}$/);
+  });
+});
+
 describe('the attempt that a new task names', () => {
   it('is the next one of the rows while nothing is on the chain', async () => {
     const { jobId } = await chain();
@@ -82,7 +151,7 @@ describe('the attempt that a new task names', () => {
       const rows = { nextAttempt: 3, appliedSequence: end - 1 };
 
       expect(await broker.attemptForTask(jobId, rows)).toBeNull();
-      expect((await readLastEvent(session.connection, jobId))?.sequence).toBe(end);
+      expect((await readChainEnd(session.connection, jobId))?.sequence).toBe(end);
     },
   );
 
@@ -94,7 +163,7 @@ describe('the attempt that a new task names', () => {
   it('follows on an outcome that the rows know and refused, behind an event that opens the chain again', async () => {
     const { jobId, end } = await chain(started, ends('completed'));
     expect(await broker.attemptForTask(jobId, { nextAttempt: 3, appliedSequence: end })).toBe(4);
-    expect((await readLastEvent(session.connection, jobId))?.event).toMatchObject({
+    expect((await readChainEnd(session.connection, jobId))?.event).toMatchObject({
       type: 'released',
       attempt: 3,
     });

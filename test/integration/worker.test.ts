@@ -155,7 +155,7 @@ test('a recording without speech fails as such', async () => {
 
 test('an attempt that takes too long fails with a timeout and keeps its checkpoint', async () => {
   const worker = await rig.worker();
-  const limits = { maxAudioBytes: 1e9, maxAudioMs: 1e9, attemptTimeoutMs: 700, maxLostRuns: 3 };
+  const limits = { maxAudioBytes: 1e9, maxAudioMs: 1e9, runTimeoutMs: 700, maxLostRuns: 3 };
   const task = await rig.task('slow/1000/1000/50', { limits });
   const events = await rig.eventsUntil(task.jobId, ends);
   expect(events.at(-1)).toMatchObject({ type: 'failed', failure: { kind: 'TIMEOUT' } });

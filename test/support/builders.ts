@@ -214,7 +214,7 @@ export function aTask(change: Partial<TaskMessage> = {}): TaskMessage {
     limits: {
       maxAudioBytes: 1_000_000_000,
       maxAudioMs: 14_400_000,
-      attemptTimeoutMs: 3_600_000,
+      runTimeoutMs: 3_600_000,
       maxLostRuns: 3,
     },
     ...change,

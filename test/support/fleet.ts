@@ -1,5 +1,5 @@
 import { applyEvent } from '../../src/app/apply-event.ts';
-import { type EventMessage, endsAttempt, type TaskMessage } from '../../src/contract/messages.ts';
+import { type EventMessage, endsRun, type TaskMessage } from '../../src/contract/messages.ts';
 import { fieldsOf, type Job } from '../../src/domain/job.ts';
 import { deadlineFailure, endWaiting } from '../../src/domain/job-endings.ts';
 import { retryByHand } from '../../src/domain/job-transitions.ts';
@@ -86,12 +86,12 @@ export class Fleet {
 
   #mayEnd(): boolean {
     const tail = this.#tail;
-    return tail === null || (endsAttempt(tail) && tail.type !== 'completed' && tail.type !== 'canceled');
+    return tail === null || (endsRun(tail) && tail.type !== 'completed' && tail.type !== 'canceled');
   }
 
   /** The reconciler gives up a run that was silent for long; stored at once, before the projector comes by. */
   lose(): void {
-    if (this.job.status !== 'PROCESSING' || this.#tail === null || endsAttempt(this.#tail)) return;
+    if (this.job.status !== 'PROCESSING' || this.#tail === null || endsRun(this.#tail)) return;
     this.#run = null;
     this.apply(this.#endRun({ type: 'lost' }));
   }

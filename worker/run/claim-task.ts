@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { poisonFailure } from '../../src/domain/job-endings.ts';
 import { DEFAULT_MODEL } from '../../src/domain/vocabulary.ts';
-import { readLastEvent } from '../../src/messaging/chain.ts';
+import { isRunActive, readChainEnd } from '../../src/messaging/chain.ts';
 import { readControl } from '../../src/messaging/control.ts';
-import { listenForRun } from '../../src/messaging/live.ts';
 import type { Delivery } from '../../src/messaging/pull-task.ts';
 import type { Logger } from '../../src/observability/logger.ts';
 import type { WorkerContext } from '../worker-context.ts';
@@ -37,10 +36,10 @@ export async function claimJob(request: ClaimRequest): Promise<EventPublisher | 
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const { jobId } = delivery.task;
     const [last, control] = await Promise.all([
-      readLastEvent(context.nc, jobId),
+      readChainEnd(context.nc, jobId),
       readControl(context.nc, jobId),
     ]);
-    const known: boolean | null = listened?.runId === last?.event.runId ? (listened?.heard ?? null) : null;
+    const known: boolean | null = listened?.runId === last?.event?.runId ? (listened?.heard ?? null) : null;
     const decision = decideAttempt({
       task: delivery.task,
       deliveredCount: delivery.deliveredCount,
@@ -49,8 +48,8 @@ export async function claimJob(request: ClaimRequest): Promise<EventPublisher | 
       otherRun: known === null ? 'unknown' : known ? 'alive' : 'silent',
     });
     if (decision.action !== 'lookForLife') return carryOut(decision, request);
-    const runId = last?.event.runId ?? '';
-    const heard = await listenForRun(context.nc, { jobId, runId }, context.timing.lookForLifeMs);
+    const runId = last?.event?.runId ?? '';
+    const heard = await isRunActive(context.nc, { jobId, runId }, context.timing.lookForLifeMs);
     log.info({ runId, heard }, 'the job has a run that did not end');
     listened = { runId, heard };
   }

@@ -1,8 +1,9 @@
-import { type EventMessage, endsAttempt, type TaskMessage } from '../../src/contract/messages.ts';
+import { type EventMessage, endsRun, type TaskMessage } from '../../src/contract/messages.ts';
 import type { Checkpoint } from '../../src/domain/transcript.ts';
 
 export interface LastEvent {
-  readonly event: EventMessage;
+  /** Null when this version cannot read it. */
+  readonly event: EventMessage | null;
   readonly sequence: number;
 }
 
@@ -46,12 +47,14 @@ export function decideAttempt(situation: Situation): Decision {
     });
   }
   const { event } = last;
+  // The server ends such a job, since it alone knows the attempt and the checkpoint.
+  if (event === null) return { action: 'leave', reason: 'its last event cannot be read' };
   const plan = {
     attempt: Math.max(task.attempt, event.attempt + 1),
     checkpoint: newerOf(task.resume, event),
     expectedSequence: last.sequence,
   };
-  if (endsAttempt(event)) {
+  if (endsRun(event)) {
     const reason = whyFinished(event, situation);
     if (reason !== null) return { action: 'forget', reason };
     return begin(situation, { ...plan, lostRuns: lostSoFar(event, situation) });

@@ -1,4 +1,4 @@
-import { readLastEvent } from '../../src/messaging/chain.ts';
+import { readChainEnd } from '../../src/messaging/chain.ts';
 import type { NatsConnection } from '../../src/messaging/connection.ts';
 import { readControl } from '../../src/messaging/control.ts';
 import type { Delivery } from '../../src/messaging/pull-task.ts';
@@ -55,9 +55,9 @@ export class Lease {
   async #checkChain(timeoutMs: number): Promise<void> {
     const { nc, delivery, runId, fence, log } = this.#options;
     try {
-      const last = await readLastEvent(nc, delivery.task.jobId, timeoutMs);
-      if (last !== null && last.event.runId !== runId) {
-        fence.abort(new ChainLostError(`the job has another run (${last.event.type})`));
+      const last = await readChainEnd(nc, delivery.task.jobId, timeoutMs);
+      if (last !== null && last.event?.runId !== runId) {
+        fence.abort(new ChainLostError(`the job has another run (${last.event?.type ?? 'unreadable'})`));
       }
     } catch (error) {
       log.debug({ err: error }, 'chain not read');

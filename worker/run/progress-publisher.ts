@@ -1,7 +1,7 @@
 import { PROTOCOL_VERSION } from '../../src/contract/messages.ts';
 import type { JobStage } from '../../src/domain/vocabulary.ts';
 import type { NatsConnection } from '../../src/messaging/connection.ts';
-import { publishProgress } from '../../src/messaging/progress.ts';
+import { publishProgress } from '../../src/messaging/live.ts';
 import type { WorkerTiming } from '../timing.ts';
 
 export interface ProgressOptions {

@@ -1,5 +1,5 @@
 import { FailureMessage } from '../../src/contract/messages.ts';
-import type { Failure } from '../../src/domain/vocabulary.ts';
+import { FAILURE_KINDS, type Failure } from '../../src/domain/vocabulary.ts';
 
 /** The user, through the server, asked the run to stop. */
 export class CanceledError extends Error {
@@ -60,7 +60,8 @@ function toldBy(error: unknown): { readonly failure: Failure; readonly requestId
   const { failure } = error;
   if (typeof failure !== 'object' || failure === null) return null;
   const parsed = FailureMessage.safeParse(withinLimits({ ...NO_REASON, ...failure }));
-  if (!parsed.success) return null;
+  const isKnown = 'kind' in failure && FAILURE_KINDS.some((kind) => kind === failure.kind);
+  if (!parsed.success || !isKnown) return null;
   const requestId = 'requestId' in error && typeof error.requestId === 'string' ? error.requestId : null;
   return { failure: parsed.data, requestId };
 }

@@ -71,10 +71,10 @@ async function execute(events: EventPublisher, attempt: Attempt): Promise<Attemp
   const onRelease = () => stop.abort(new ReleasedError('the worker shuts down'));
   if (context.release.aborted) onRelease();
   context.release.addEventListener('abort', onRelease, { once: true });
-  const { attemptTimeoutMs } = task.limits;
+  const { runTimeoutMs } = task.limits;
   const timeout = setTimeout(
-    () => stop.abort(new AttemptTimeoutError(attemptTimeoutMs)),
-    Math.min(attemptTimeoutMs, LONGEST_TIMER_MS),
+    () => stop.abort(new AttemptTimeoutError(runTimeoutMs)),
+    Math.min(runTimeoutMs, LONGEST_TIMER_MS),
   );
   const progress = new ProgressPublisher({
     nc: context.nc,

@@ -93,6 +93,15 @@ describe('applyEvent', () => {
     });
   });
 
+  it('counts an event of an unknown type as the next of its run, and changes nothing else', () => {
+    const opaque: EventMessage = { ...anEndingEvent('canceled'), type: 'opaque', unknownType: 'paused' };
+    const { job, ...update } = updateOf(aProcessingJob(), opaque);
+
+    expect(job).toEqual(aProcessingJob({ lastOrdinal: 2 }));
+    expect(update).toEqual({ at: NOW, eventAt: NOON });
+    expect(refusalOf(aProcessingJob(), { ...opaque, ordinal: 3 })).toBe('GAP');
+  });
+
   it('appends segments and moves the checkpoint behind them', () => {
     const update = updateOf(aProcessingJob(), aSegmentsEvent([aSegment(), SECOND], { language: 'en' }));
 

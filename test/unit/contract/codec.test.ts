@@ -3,9 +3,12 @@ import { z } from 'zod';
 import {
   CodecError,
   decode,
+  decodeAbout,
+  decodeOrNull,
   encode,
   eventId,
   MAX_MESSAGE_BYTES,
+  storableText,
   taskId,
 } from '../../../src/contract/codec.ts';
 
@@ -39,9 +42,78 @@ describe('encode', () => {
   });
 });
 
+describe('text that Postgres refuses', () => {
+  const emoji = '👋';
+  const half = emoji.slice(0, 1);
+
+  it.each([
+    { because: 'NUL', text: 'a\0b\0', stored: 'a\ufffdb\ufffd' },
+    { because: 'the first half of an emoji', text: `${half} and ${half}`, stored: '\ufffd and \ufffd' },
+    { because: 'the second half of an emoji', text: `${emoji.slice(1)}a`, stored: '\ufffda' },
+    { because: 'halves in the wrong order', text: `${emoji.slice(1)}${half}`, stored: '\ufffd\ufffd' },
+    { because: 'both', text: `\0${half}${emoji}`, stored: `\ufffd\ufffd${emoji}` },
+  ])('is replaced: $because', ({ text, stored }) => {
+    expect(storableText(text)).toBe(stored);
+    expect(new TextDecoder().decode(encode({ text }))).toBe(JSON.stringify({ text: stored }));
+    expect(decode(Note, bytesOf(JSON.stringify({ text })))).toEqual({ text: stored });
+  });
+
+  it('is replaced at any depth', () => {
+    const Deep = z.object({ list: z.array(z.object({ text: z.string() })) });
+
+    expect(decode(Deep, bytesOf('{"list":[{"text":"\\u0000"},{"text":"\\uD83D"}]}'))).toEqual({
+      list: [{ text: '\ufffd' }, { text: '\ufffd' }],
+    });
+    expect(decode(Deep, encode({ list: [{ text: '\0' }] }))).toEqual({ list: [{ text: '\ufffd' }] });
+  });
+
+  it.each([emoji, 'plain', '\u001f\u0001', '\\u0000', '\ufffd', 'naïve 今日 👩‍👩‍👧‍👦'])(
+    'is not %j',
+    (text) => {
+      expect(storableText(text)).toBe(text);
+      expect(decode(Note, encode({ text }))).toEqual({ text });
+    },
+  );
+
+  it('is replaced before the size is checked', () => {
+    const text = '\0'.repeat(MAX_MESSAGE_BYTES / 4);
+
+    expect(encode({ text }).byteLength).toBeLessThan(MAX_MESSAGE_BYTES);
+  });
+});
+
+describe('a message about a job', () => {
+  const About = z.object({ jobId: z.string(), count: z.number() });
+
+  it('is read from a subject of that job', () => {
+    expect(decodeAbout('job_1', About, bytesOf('{"jobId":"job_1","count":2}'))).toEqual({
+      jobId: 'job_1',
+      count: 2,
+    });
+  });
+
+  it('is refused on a subject of another job', () => {
+    const bytes = bytesOf('{"jobId":"job_2","count":2}');
+
+    expect(() => decodeAbout('job_1', About, bytes)).toThrow(CodecError);
+    expect(() => decodeAbout('job_1', About, bytes)).toThrow('jobId: job_2 on a subject of job_1');
+    expect(decodeOrNull('job_1', About, bytes)).toBeNull();
+    expect(decodeOrNull('job_2', About, bytes)).toEqual({ jobId: 'job_2', count: 2 });
+  });
+
+  it('is null where a reader may ignore a broken one, but other errors pass', () => {
+    const broken = About.transform((): { jobId: string } => {
+      throw new RangeError('not about the message');
+    });
+
+    expect(decodeOrNull('job_1', About, bytesOf('{'))).toBeNull();
+    expect(() => decodeOrNull('job_1', broken, bytesOf('{"jobId":"job_1","count":2}'))).toThrow(RangeError);
+  });
+});
+
 describe('decode', () => {
   it('gives back what was encoded', () => {
-    const note = { text: 'naïve 今日 👩‍👩‍👧‍👦 \u0000', inner: { count: 3 } };
+    const note = { text: 'naïve 今日 👩‍👩‍👧‍👦 \\u0000 \\ud83d', inner: { count: 3 } };
 
     expect(decode(Note, encode(note))).toEqual(note);
   });

@@ -5,7 +5,7 @@ import {
   ControlMessage,
   ENDING_EVENTS,
   EventMessage,
-  endsAttempt,
+  endsRun,
   ProgressMessage,
   TaskMessage,
   WorkerAnnouncement,
@@ -38,7 +38,7 @@ const EVENTS: EventMessage[] = [
   anEndingEvent('lost', { runId: 'server' }),
 ];
 
-const TICK: ProgressMessage = {
+const PROGRESS: ProgressMessage = {
   v: 2,
   jobId: JOB_ID,
   attempt: 1,
@@ -74,7 +74,7 @@ const ANNOUNCEMENT: WorkerAnnouncement = {
 
 const MESSAGES: { readonly name: string; readonly schema: z.ZodType; readonly message: object }[] = [
   { name: 'task', schema: TaskMessage, message: aTask() },
-  { name: 'progress progress', schema: ProgressMessage, message: TICK },
+  { name: 'progress', schema: ProgressMessage, message: PROGRESS },
   {
     name: 'control message',
     schema: ControlMessage,
@@ -107,7 +107,8 @@ describe.each(MESSAGES)('a message of the protocol ($name)', ({ schema, message 
 
 describe('events', () => {
   it.each([
-    { because: 'an unknown type', change: { type: 'paused' }, field: 'type' },
+    { because: 'no type', change: { type: undefined }, field: 'type' },
+    { because: 'a type that is no text', change: { type: 7 }, field: 'type' },
     { because: 'ordinal 0', change: { ordinal: 0 }, field: 'ordinal' },
     { because: 'no runId', change: { runId: '' }, field: 'runId' },
     { because: 'a negative time', change: { checkpointMs: -1 }, field: 'checkpointMs' },
@@ -119,17 +120,55 @@ describe('events', () => {
     );
   });
 
+  it('of a type that this version does not know are opaque: their place in the run is read, and nothing else', () => {
+    const { type: _, ...fields } = anEndingEvent('canceled');
+    const event = decode(EventMessage, encode({ ...fields, type: 'paused', secret: 'x' }));
+
+    expect(event).toEqual({ ...fields, type: 'opaque', unknownType: 'paused' });
+    expect(endsRun(event)).toBe(false);
+  });
+
+  it('of an unknown type are refused when their place in the run is wrong', () => {
+    const paused = { ...anEndingEvent('canceled'), type: 'paused', ordinal: 0 };
+
+    expect(() => decode(EventMessage, encode(paused))).toThrow('message field ordinal: ');
+  });
+
+  it('with a failure of an unknown kind count as INTERNAL, and keep code, message and retryable', () => {
+    const failure = { ...aFailure(), kind: 'QUOTA' };
+    const event = decode(EventMessage, encode({ ...aFailedEvent(aFailure()), failure }));
+
+    expect(event).toEqual(aFailedEvent({ ...aFailure(), kind: 'INTERNAL' }));
+  });
+
+  it.each([
+    { field: 'checkpointMs', change: { checkpointMs: 2 ** 31 } },
+    { field: 'attempt', change: { attempt: 2 ** 31 } },
+    { field: 'ordinal', change: { ordinal: 2 ** 31 } },
+    { field: 'at', change: { at: 8_640_000_000_000_001 } },
+  ])('are refused with a number that no column holds ($field)', ({ change, field }) => {
+    expect(() => decode(EventMessage, encode({ ...aStartedEvent(), ...change }))).toThrow(
+      `message field ${field}: `,
+    );
+  });
+
   it('say where in a list of segments the fault is', () => {
     const event = aSegmentsEvent([aSegment(), aSegment({ index: 1, confidence: 2 })]);
 
     expect(() => decode(EventMessage, encode(event))).toThrow('message field segments.1.confidence: ');
   });
 
-  it('end an attempt, all but those in the middle of it', () => {
+  it('end their run, except for those in the middle of it', () => {
     const types = [...new Set(EVENTS.map(({ type }) => type))];
 
-    expect(types.filter((type) => !endsAttempt({ type }))).toEqual(['started', 'audio', 'segments']);
-    expect(types.filter((type) => endsAttempt({ type }))).toEqual([...ENDING_EVENTS]);
+    expect(types.filter((type) => !endsRun({ type }))).toEqual(['started', 'audio', 'segments']);
+    expect(types.filter((type) => endsRun({ type }))).toEqual([...ENDING_EVENTS]);
+  });
+});
+
+describe('progress', () => {
+  it('of a stage that this version does not know counts as TRANSCRIBING', () => {
+    expect(decode(ProgressMessage, encode({ ...PROGRESS, stage: 'SPLITTING' }))).toEqual(PROGRESS);
   });
 });
 
