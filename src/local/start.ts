@@ -2,30 +2,27 @@ import { mkdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import getPort, { portNumbers } from 'get-port';
 import { pino } from 'pino';
-import { ConfigError, readServerConfig, type ServerConfig } from '../config/config.ts';
-import type { Logger } from '../observability/logger.ts';
+import { ConfigError, readServerConfig } from '../config/config.ts';
 import { DirectoryLockError, lockDirectory } from '../process/file-lock.ts';
-import { migrate } from '../storage/migrate.ts';
+import { startLocalEnvironment } from './local-environment.ts';
 import { LocalServiceError } from './local-service.ts';
 import { Program, ProgramError, type Ready } from './program.ts';
 import { SampleError, transcribeSample } from './sample.ts';
-import { addressOf, type Services, startServices } from './services.ts';
 import { Shutdown } from './shutdown.ts';
 import { Terminal } from './terminal.ts';
+import { watchPrograms } from './watch-programs.ts';
 
 const SAMPLE = fileURLToPath(new URL('../../../models/demo/samples/shift.wav', import.meta.url));
-/** A stop at the keyboard should be quick; a worker's own default suits servers. */
-const GRACE_SECONDS = '3';
 const EXPECTED_ERRORS = [ConfigError, DirectoryLockError, LocalServiceError, ProgramError, SampleError];
 
 const command = new Command('npm start --')
   .description('Starts the whole service on this machine and transcribes a sample recording.')
   .option('--once', 'end after the sample: exit code 0 when it was transcribed')
+  .option('--watch', 'run the sources and restart on every change; logs on the terminal, no sample')
   .parse();
 
-const once = command.opts<{ once?: boolean }>().once === true;
+const { once = false, watch = false } = command.opts<{ once?: boolean; watch?: boolean }>();
 const terminal = new Terminal();
 const shutdown = new Shutdown();
 let exitCode = 0;
@@ -58,11 +55,17 @@ async function run(): Promise<void> {
   const lock = await lockDirectory(dataDirectory);
   shutdown.add(lock.release);
   const log = pino({ level: 'debug' }, pino.destination({ dest: join(logs, 'services.log'), sync: true }));
-  const { services, server, worker } = await startEverything(config, dataDirectory, log);
-
-  const lost = Promise.race([services.lost, server.givenUp]);
-  const failure = Promise.race([lost, stopAsked()]).then((reason) => Promise.reject(reason));
-  failure.catch(() => undefined);
+  const { lost, env } = await startLocalEnvironment({ config, dataDirectory, log, shutdown, terminal });
+  if (watch) {
+    const failure = failureOf(lost, stopAsked());
+    const programs = await watchPrograms(env);
+    shutdown.add(programs.stop, programs.killNow);
+    terminal.say(`  GraphiQL   http://${config.HOST}:${env.PORT}/graphql\n`);
+    return failure;
+  }
+  const server = startProgram('server', '../main.js', dataDirectory, env);
+  const worker = startProgram('worker', '../../worker/main.js', dataDirectory, env);
+  const failure = failureOf(lost, server.givenUp, stopAsked());
   const url = String((await Promise.race([server.ready, failure])).url);
   terminal.say(
     `  GraphiQL   ${url}/graphql\n  API        ${url}/graphql\n  logs       ${pathFromHere(logs)}\n`,
@@ -84,63 +87,33 @@ async function run(): Promise<void> {
   await failure;
 }
 
-async function startEverything(
-  config: ServerConfig,
+function startProgram(
+  name: 'server' | 'worker',
+  script: string,
   dataDirectory: string,
-  log: Logger,
-): Promise<{ readonly services: Services; readonly server: Program; readonly worker: Program }> {
-  const port = await choosePort(config);
-  terminal.say('Starting the transcription service.\n');
-  const services = await startServices({
-    dataDirectory,
-    databaseUrl: process.env.DATABASE_URL || undefined,
-    natsUrl: process.env.NATS_URL || undefined,
-    log,
-    signal: shutdown.signal,
+  env: NodeJS.ProcessEnv,
+): Program {
+  const program = new Program({
+    name,
+    script: fileURLToPath(new URL(script, import.meta.url)),
+    env,
+    logFile: join(dataDirectory, 'logs', `${name}.log`),
+    onStatus: (text) => terminal.status(text),
     onNotice: (text) => terminal.say(text),
   });
-  shutdown.add(services.stop, services.killNow);
-  terminal.say(
-    `  Postgres   ${addressOf(services.databaseUrl)}\n  NATS       ${addressOf(services.natsUrl)}`,
+  const grace = Number(name === 'worker' ? env.WORKER_GRACE_SECONDS : env.SHUTDOWN_GRACE_SECONDS);
+  shutdown.add(
+    () => program.stop((grace + 5) * 1000),
+    () => program.killNow(),
   );
-  await migrate(services.databaseUrl, log);
-  const env: NodeJS.ProcessEnv = {
-    SHUTDOWN_GRACE_SECONDS: GRACE_SECONDS,
-    WORKER_GRACE_SECONDS: GRACE_SECONDS,
-    ...process.env,
-    DATABASE_URL: services.databaseUrl,
-    NATS_URL: services.natsUrl,
-    DATA_DIR: dataDirectory,
-    HOST: config.HOST,
-    PORT: String(port),
-  };
-  const start = (name: string, script: string): Program => {
-    const program = new Program({
-      name,
-      script: fileURLToPath(new URL(script, import.meta.url)),
-      env,
-      logFile: join(dataDirectory, 'logs', `${name}.log`),
-      onStatus: (text) => terminal.status(text),
-      onNotice: (text) => terminal.say(text),
-    });
-    const grace = Number(name === 'worker' ? env.WORKER_GRACE_SECONDS : env.SHUTDOWN_GRACE_SECONDS);
-    shutdown.add(
-      () => program.stop((grace + 5) * 1000),
-      () => program.killNow(),
-    );
-    return program;
-  };
-  return { services, server: start('server', '../main.js'), worker: start('worker', '../../worker/main.js') };
+  return program;
 }
 
-/** A port that was asked for is used or refused; the usual one gives way to a free one. */
-async function choosePort(config: ServerConfig): Promise<number> {
-  if (!process.env.PORT) return getPort({ port: portNumbers(config.PORT, config.PORT + 99) });
-  const port = await getPort(config.PORT === 0 ? {} : { port: config.PORT, host: config.HOST });
-  if (config.PORT === 0 || port === config.PORT) return port;
-  throw new ConfigError(
-    `PORT is ${config.PORT}, and another program uses it. Choose another, or leave PORT out.`,
-  );
+/** Rejects with the first reason to end. */
+function failureOf(...reasons: readonly Promise<Error>[]): Promise<never> {
+  const failure = Promise.race(reasons).then((reason) => Promise.reject(reason));
+  failure.catch(() => undefined);
+  return failure;
 }
 
 async function showSample(url: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -59,7 +59,7 @@ function start(...args: readonly string[]): Start {
   };
 }
 
-/** Of everything that was started, by the process ids in the logs, whoever its parent is now. */
+/** Of everything that was started, by the process ids in the logs, whatever its parent is now. */
 async function processesLeft(): Promise<readonly number[]> {
   const logs = ['services', 'server', 'worker'].map((name) =>
     readFile(join(dataDirectory, 'logs', `${name}.log`), 'utf8'),
@@ -102,6 +102,34 @@ describe('npm start', () => {
 
       expect(await run.exited, run.output()).toBe(0);
       expect(await processesLeft()).toEqual([]);
+    },
+    FIRST_RUN_MS,
+  );
+});
+
+// In this file, since two starts at the same moment can choose the same free port.
+describe('npm run dev', () => {
+  it(
+    'restarts the server and the worker when their sources change, and shows readable logs',
+    async () => {
+      const run = start('--watch');
+      const shows = (pattern: RegExp, times: number): Promise<void> =>
+        expect
+          .poll(() => run.output().match(pattern)?.length, { timeout: FIRST_RUN_MS / 2, interval: 100 })
+          .toBe(times);
+      await shows(/INFO \(server\): serving/g, 1);
+      await shows(/INFO \(worker\): worker takes tasks/g, 1);
+
+      for (const path of ['src/http/routes.ts', 'worker/pull-loop.ts']) {
+        await utimes(join(root, path), new Date(), new Date());
+      }
+
+      await shows(/INFO \(server\): serving/g, 2);
+      await shows(/INFO \(worker\): worker takes tasks/g, 2);
+      child?.kill('SIGINT');
+      expect(await run.exited, run.output()).toBe(0);
+      expect(run.output()).toMatch(/INFO \(server\): stopped/);
+      expect(run.output()).toMatch(/INFO \(worker\): worker stopped/);
     },
     FIRST_RUN_MS,
   );

@@ -1,0 +1,71 @@
+import getPort, { portNumbers } from 'get-port';
+import { ConfigError, type ServerConfig } from '../config/config.ts';
+import type { Logger } from '../observability/logger.ts';
+import { migrate } from '../storage/migrate.ts';
+import { addressOf, startServices } from './services.ts';
+import type { Shutdown } from './shutdown.ts';
+import type { Terminal } from './terminal.ts';
+
+/** A stop at the keyboard should be quick; a worker's own default suits servers. */
+const GRACE_SECONDS = '3';
+
+interface LocalEnvironmentOptions {
+  readonly config: ServerConfig;
+  readonly dataDirectory: string;
+  readonly log: Logger;
+  readonly shutdown: Shutdown;
+  readonly terminal: Terminal;
+}
+
+interface LocalEnvironment {
+  /** For the server and the worker. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Settles, with the reason, when a service that we started can't be kept up. */
+  readonly lost: Promise<Error>;
+}
+
+/** Postgres, NATS and a migrated database, and what the programs must know of them. */
+export async function startLocalEnvironment({
+  config,
+  dataDirectory,
+  log,
+  shutdown,
+  terminal,
+}: LocalEnvironmentOptions): Promise<LocalEnvironment> {
+  const port = await choosePort(config);
+  terminal.say('Starting the transcription service.\n');
+  const services = await startServices({
+    dataDirectory,
+    databaseUrl: process.env.DATABASE_URL || undefined,
+    natsUrl: process.env.NATS_URL || undefined,
+    log,
+    signal: shutdown.signal,
+    onNotice: (text) => terminal.say(text),
+  });
+  shutdown.add(services.stop, services.killNow);
+  terminal.say(
+    `  Postgres   ${addressOf(services.databaseUrl)}\n  NATS       ${addressOf(services.natsUrl)}`,
+  );
+  await migrate(services.databaseUrl, log);
+  const env: NodeJS.ProcessEnv = {
+    SHUTDOWN_GRACE_SECONDS: GRACE_SECONDS,
+    WORKER_GRACE_SECONDS: GRACE_SECONDS,
+    ...process.env,
+    DATABASE_URL: services.databaseUrl,
+    NATS_URL: services.natsUrl,
+    DATA_DIR: dataDirectory,
+    HOST: config.HOST,
+    PORT: String(port),
+  };
+  return { lost: services.lost, env };
+}
+
+/** A port that was asked for is used or refused; the usual one gives way to a free one. */
+async function choosePort(config: ServerConfig): Promise<number> {
+  if (!process.env.PORT) return getPort({ port: portNumbers(config.PORT, config.PORT + 99) });
+  const port = await getPort(config.PORT === 0 ? {} : { port: config.PORT, host: config.HOST });
+  if (config.PORT === 0 || port === config.PORT) return port;
+  throw new ConfigError(
+    `PORT is ${config.PORT}, and another program uses it. Choose another, or leave PORT out.`,
+  );
+}
