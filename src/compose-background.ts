@@ -1,6 +1,5 @@
 import { DAY_MS, environment } from './compose-environment.ts';
 import type { Parts } from './compose-parts.ts';
-import { sweep } from './compose-storage.ts';
 import type { ServerConfig } from './config/config.ts';
 import type { QueueView } from './domain/queue-view.ts';
 import { DEFAULT_MAX_LOST_RUNS, type RetryPolicy } from './domain/retry-policy.ts';
@@ -49,7 +48,7 @@ export function createLeader(parts: Parts, broker: Broker): LeaderWork {
       silentMs: config.RECONCILE_SILENT_SECONDS * 1000,
       lostMs: config.WORKER_LOST_SECONDS * 1000,
     },
-    sweep: () => sweep(storage, edge.uploads),
+    uploads: edge.uploads,
   });
 }
 

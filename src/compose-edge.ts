@@ -10,7 +10,6 @@ import type { Storage } from './compose-storage.ts';
 import type { ServerConfig } from './config/config.ts';
 import { toId } from './domain/ids.ts';
 import type { ExportFile } from './http/export-route.ts';
-import { whenReachable } from './storage/database.ts';
 import type { JobReader } from './storage/job-reader.ts';
 import { LocalUploadStore } from './uploads/local-store.ts';
 import { PostgresUploadRepository } from './uploads/upload-repository.ts';
@@ -31,9 +30,7 @@ export function createEdge(config: ServerConfig, storage: Storage): Edge {
     workerBaseUrl: () => config.WORKER_URL ?? edge.baseUrl,
   });
   const uploads = {
-    repository: new PostgresUploadRepository((sql, parameters) =>
-      whenReachable(() => storage.database.query(sql, parameters)),
-    ),
+    repository: new PostgresUploadRepository((sql, parameters) => storage.database.query(sql, parameters)),
     store: new LocalUploadStore(resolve(config.DATA_DIR, 'uploads')),
     links,
     maxBytes: config.MAX_AUDIO_BYTES,

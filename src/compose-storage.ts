@@ -1,20 +1,18 @@
-import { deleteExpired } from './app/delete-expired.ts';
-import { DAY_MS, environment } from './compose-environment.ts';
+import { DAY_MS } from './compose-environment.ts';
 import type { ServerConfig } from './config/config.ts';
 import type { Health } from './http/routes.ts';
 import type { NatsSession } from './messaging/session.ts';
 import type { Logger } from './observability/logger.ts';
 import { answersWithin, openDatabase } from './storage/database.ts';
+import { createJobChecks } from './storage/job-checks.ts';
 import { createJobReader } from './storage/job-reader.ts';
 import { createJobSchedule } from './storage/job-schedule.ts';
 import { createJobStore } from './storage/job-store.ts';
 import { assertSchemaIsCurrent } from './storage/migrate.ts';
-import { deleteOldRecords } from './storage/old-records.ts';
-import { createModelStore, createQueueStore } from './storage/queue-store.ts';
+import { createModelStore } from './storage/model-store.ts';
+import { createQueueStore } from './storage/queue-store.ts';
 import { sharedSecret } from './storage/secrets.ts';
 import { createTenantStore } from './storage/tenant-store.ts';
-import type { UploadDeps } from './uploads/upload-store.ts';
-import { sweepExpiredUploads } from './uploads/uploads.ts';
 
 const POOL_SIZE = 10;
 const SCHEDULE_POOL_SIZE = 4;
@@ -47,19 +45,12 @@ export async function openStorage(config: ServerConfig, log: Logger) {
     store: createJobStore(database, { retentionMs: config.RETENTION_DAYS * DAY_MS }),
     reader: createJobReader(database),
     schedule: createJobSchedule(relaxed),
+    checks: createJobChecks(relaxed),
     queues: createQueueStore(database),
     models: createModelStore(database),
     tenants: createTenantStore(database),
     linkSecret: await sharedSecret(database, 'links'),
   };
-}
-
-/** Removes what is past its time, a bounded amount each time. */
-export async function sweep({ database, store, schedule }: Storage, uploads: UploadDeps): Promise<void> {
-  const now = environment.now();
-  await deleteOldRecords(database, now);
-  await deleteExpired({ store, schedule }, now);
-  await sweepExpiredUploads(uploads);
 }
 
 /** Ready means that jobs are taken: that needs the database alone. */

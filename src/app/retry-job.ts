@@ -8,7 +8,7 @@ import type { Broker } from '../messaging/broker.ts';
 import type { StoredJob } from '../storage/job-rows.ts';
 import type { JobStore } from '../storage/job-store.ts';
 import type { JobTransaction } from '../storage/job-transaction.ts';
-import type { ModelStore } from '../storage/queue-store.ts';
+import type { ModelStore } from '../storage/model-store.ts';
 import { replayOf } from './submit-job.ts';
 import { validate } from './validate.ts';
 

@@ -17,7 +17,7 @@ import {
 import type { KeyClaim, UsedKey } from '../storage/idempotency-keys.ts';
 import type { JobReader } from '../storage/job-reader.ts';
 import type { JobStore } from '../storage/job-store.ts';
-import type { ModelStore } from '../storage/queue-store.ts';
+import type { ModelStore } from '../storage/model-store.ts';
 import type { TenantStore } from '../storage/tenant-store.ts';
 import { checkCapabilities, checkModel } from './check-engine-options.ts';
 import { type FindAudioPorts, findAudio } from './find-audio.ts';

@@ -1,5 +1,6 @@
-import type { AdmittedJob } from '../domain/admission.ts';
+import type { AdmittedJob } from '../domain/admitted-job.ts';
 import type { Environment } from '../domain/environment.ts';
+import { type Credits, chooseFairly, NO_CREDITS } from '../domain/fairness.ts';
 import { ENGINES, type QueueName, queueOf } from '../domain/vocabulary.ts';
 import type { Broker } from '../messaging/broker.ts';
 import type { Logger } from '../observability/logger.ts';
@@ -30,6 +31,25 @@ export interface AdmissionOptions {
 
 const QUEUES = ENGINES.map(queueOf);
 
+export interface AdmissionRequest {
+  readonly queue: QueueName;
+  /** Tasks that may wait in JetStream, not counting running jobs. */
+  readonly readyTarget: number;
+  readonly now: Date;
+}
+
+/** Marks jobs as admitted for the free places of a queue and returns them, with the credits for the next round. */
+export async function admitFairly(
+  schedule: JobSchedule,
+  { queue, readyTarget, now }: AdmissionRequest,
+  credits: Credits,
+): Promise<{ readonly jobs: readonly AdmittedJob[]; readonly credits: Credits }> {
+  const places = await schedule.freePlaces(queue, readyTarget);
+  if (places === 0) return { jobs: [], credits };
+  const choice = chooseFairly(await schedule.candidates(queue, places), places, credits);
+  return { jobs: await schedule.admit(choice.ids, now), credits: choice.credits };
+}
+
 /**
  * Moves jobs from waiting in Postgres to ready in JetStream, few at a time, so that task, pauses and limits
  * stay decisions of SQL until the last moment.
@@ -39,6 +59,7 @@ export class Admission {
   readonly #queues: readonly Loop[];
   readonly #timer: Loop;
   #dueTimer: NodeJS.Timeout | null = null;
+  readonly #credits = new Map<QueueName, Credits>();
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -70,7 +91,10 @@ export class Admission {
     if (!brokerReady()) return;
     if (isOut(queue)) await this.#failOver(queue);
     const readyTarget = Math.min(MAX_READY, Math.max(MIN_READY, READY_PER_SLOT * liveSlots(queue)));
-    await this.#publish(await schedule.admit({ queue, readyTarget, now: environment.now() }));
+    const request = { queue, readyTarget, now: environment.now() };
+    const { jobs, credits } = await admitFairly(schedule, request, this.#credits.get(queue) ?? NO_CREDITS);
+    this.#credits.set(queue, credits);
+    await this.#publish(jobs);
   }
 
   async #failOver(queue: QueueName): Promise<void> {

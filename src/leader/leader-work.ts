@@ -6,18 +6,19 @@ import { ensureLanes, ensureStreams } from '../messaging/streams.ts';
 import { tasksBelowAckFloor } from '../messaging/tasks.ts';
 import { Loop } from '../process/loop.ts';
 import { aborted, sleep } from '../process/wait.ts';
-import type { ProjectorOffset } from '../storage/job-transaction.ts';
-import type { ModelStore, QueueStore } from '../storage/queue-store.ts';
+import { type ProjectorOffset, readOffset } from '../storage/projector-offset.ts';
+import type { QueueStore } from '../storage/queue-store.ts';
 import { Admission, type AdmissionOptions } from './admission.ts';
 import { Projector } from './projector.ts';
 import { Reconciler, type ReconcilerOptions } from './reconciler.ts';
+import { type SweepOptions, sweep } from './sweep.ts';
 
-export interface LeaderWorkOptions extends AdmissionOptions, Omit<ReconcilerOptions, 'findOrphans'> {
+export interface LeaderWorkOptions
+  extends AdmissionOptions,
+    SweepOptions,
+    Omit<ReconcilerOptions, 'findOrphans'> {
   readonly session: NatsSession;
   readonly queues: QueueStore;
-  readonly models: ModelStore;
-  /** Removes what is past its time; called now and then. */
-  readonly sweep: () => Promise<void>;
   /** How long a lane waits for a silent worker; 30 s but in tests. */
   readonly ackWaitMs?: number | undefined;
 }
@@ -45,8 +46,9 @@ export class LeaderWork {
 
   /** Runs until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { log, sweep } = this.#options;
-    const sweeper = new Loop({ name: 'sweep', intervalMs: SWEEP_INTERVAL_MS, log, step: sweep });
+    const { log } = this.#options;
+    const step = () => sweep(this.#options);
+    const sweeper = new Loop({ name: 'sweep', intervalMs: SWEEP_INTERVAL_MS, log, step });
     await Promise.all([
       this.admission.run(signal),
       this.#reconciler.run(signal),
@@ -119,7 +121,7 @@ export class LeaderWork {
    * count once.
    */
   async #offsetIn(nc: NatsConnection, epoch: string) {
-    const former = await this.#options.schedule.offset();
+    const former = await readOffset(this.#options.database);
     const start: ProjectorOffset = { epoch, sequence: 0, messageId: null };
     if (former === null) return { offset: start, former, isNewEpoch: true };
     if (former.epoch === epoch && former.sequence === 0) return { offset: former, former, isNewEpoch: false };

@@ -10,7 +10,7 @@ import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { sleep } from '../process/wait.ts';
 import type { JobStore } from '../storage/job-store.ts';
-import { OffsetConflictError, type ProjectorOffset } from '../storage/job-transaction.ts';
+import { OffsetConflictError, type ProjectorOffset } from '../storage/projector-offset.ts';
 
 const MAX_BATCH = 200;
 /** Events read ahead of the database; more wait in JetStream. */

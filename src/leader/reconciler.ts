@@ -1,5 +1,5 @@
 import { type CancelJobPorts, pressCancel, storeServerEnd } from '../app/cancel-job.ts';
-import type { AdmittedJob } from '../domain/admission.ts';
+import type { AdmittedJob } from '../domain/admitted-job.ts';
 import type { Environment } from '../domain/environment.ts';
 import { deadlineFailure, endWaiting } from '../domain/job-endings.ts';
 import type { RetryPolicy } from '../domain/retry-policy.ts';
@@ -7,8 +7,11 @@ import { isFinal } from '../domain/vocabulary.ts';
 import type { Broker } from '../messaging/broker.ts';
 import type { Logger } from '../observability/logger.ts';
 import { Loop } from '../process/loop.ts';
-import type { JobSchedule, SilentJob } from '../storage/job-schedule.ts';
+import type { Database } from '../storage/database.ts';
+import type { JobChecks, SilentJob } from '../storage/job-checks.ts';
+import type { JobSchedule } from '../storage/job-schedule.ts';
 import type { JobStore } from '../storage/job-store.ts';
+import { readOffset } from '../storage/projector-offset.ts';
 
 /** How patient the reconciler is; tests are less so. */
 export interface ReconcilerTimes {
@@ -27,7 +30,9 @@ const SILENT_PAGE_SIZE = 500;
 
 export interface ReconcilerOptions {
   readonly store: JobStore;
+  readonly database: Database;
   readonly schedule: JobSchedule;
+  readonly checks: JobChecks;
   readonly broker: Broker;
   readonly brokerReady: () => boolean;
   readonly environment: Environment;
@@ -96,11 +101,11 @@ export class Reconciler {
 
   /** Every admitted job gets a new task: the broker came back without what it held. */
   async republishAll(): Promise<void> {
-    const { schedule, log } = this.#options;
+    const { checks, log } = this.#options;
     let count = 0;
     let afterId = '';
     for (;;) {
-      const ids = await schedule.admitted(afterId, BATCH_SIZE);
+      const ids = await checks.admitted(afterId, BATCH_SIZE);
       for (const id of ids) await this.#readmit(id);
       count += ids.length;
       afterId = ids.at(-1) ?? '';
@@ -111,18 +116,18 @@ export class Reconciler {
   }
 
   async #pressAll(): Promise<void> {
-    const { schedule, brokerReady, environment } = this.#options;
+    const { checks, brokerReady, environment } = this.#options;
     const now = environment.now();
     // After a pause of this process (a stopped machine, a debugger) silence proves nothing.
     if (now.getTime() - this.#lastPressAt.getTime() > 5 * PRESS_INTERVAL_MS) this.#listeningSince = now;
     this.#lastPressAt = now;
-    const late = await this.#late.next((afterId) => schedule.pastDeadline(now, afterId, BATCH_SIZE));
+    const late = await this.#late.next((afterId) => checks.pastDeadline(now, afterId, BATCH_SIZE));
     for (const id of late) await this.#expire(id, now);
     if (!brokerReady()) {
       this.#listeningSince = now;
       return;
     }
-    const unwanted = await this.#unwanted.next((afterId) => schedule.cancelsPending(afterId, BATCH_SIZE));
+    const unwanted = await this.#unwanted.next((afterId) => checks.cancelsPending(afterId, BATCH_SIZE));
     for (const id of unwanted) await pressCancel(this.#cancelPorts, id);
     await this.#giveUpLostRuns(now);
   }
@@ -185,7 +190,7 @@ export class Reconciler {
   async *#silentJobs(since: Date): AsyncGenerator<SilentJob> {
     let afterId = '';
     for (;;) {
-      const page = await this.#options.schedule.silent(since, afterId, SILENT_PAGE_SIZE);
+      const page = await this.#options.checks.silent(since, afterId, SILENT_PAGE_SIZE);
       yield* page;
       afterId = page.at(-1)?.id ?? '';
       if (page.length < SILENT_PAGE_SIZE) return;
@@ -197,9 +202,9 @@ export class Reconciler {
   }
 
   async #readmit(id: string): Promise<void> {
-    const { schedule, broker } = this.#options;
+    const { database, schedule, broker } = this.#options;
     // Before the row is looked at: what is unfinished then is unfinished in spite of every event up to here.
-    const appliedSequence = (await schedule.offset())?.sequence ?? 0;
+    const appliedSequence = (await readOffset(database))?.sequence ?? 0;
     const job: AdmittedJob | null = await schedule.readmit(id);
     if (job === null) return;
     const attempt = await broker.attemptForTask(id, { nextAttempt: job.attempt, appliedSequence });

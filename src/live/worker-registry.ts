@@ -1,7 +1,7 @@
 import type { WorkerAnnouncement } from '../contract/messages.ts';
 import { engineOf, type QueueName, queueOf } from '../domain/vocabulary.ts';
 import type { Logger } from '../observability/logger.ts';
-import type { ModelStore } from '../storage/queue-store.ts';
+import type { ModelStore } from '../storage/model-store.ts';
 
 /** Workers announce themselves every 5 s; one that missed three times counts as gone. */
 const GONE_AFTER_MS = 16_000;

@@ -1,5 +1,5 @@
 import { PROTOCOL_VERSION, type TaskMessage } from '../contract/messages.ts';
-import type { AdmittedJob } from '../domain/admission.ts';
+import type { AdmittedJob } from '../domain/admitted-job.ts';
 import { engineOf } from '../domain/vocabulary.ts';
 import { clearControl, publishCancel } from './control.ts';
 import { attemptForTask, type EndRunResult, endRun, type ServerEnd } from './server-events.ts';

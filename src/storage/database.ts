@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
-import { DataSource } from 'typeorm';
+import { DataSource, type QueryRunner, type ReplicationMode } from 'typeorm';
 import { CreateTables1763769600000 } from '../../migrations/1763769600000-create-tables.ts';
 import { UnavailableError, ValidationError } from '../domain/errors.ts';
 import type { Logger } from '../observability/logger.ts';
@@ -14,20 +14,44 @@ export interface DatabaseOptions {
   readonly url: string;
   readonly poolSize: number;
   readonly log: Logger;
-  /** No statement runs longer; 0 means no limit. A connection that is silent for a third longer is ended. */
+  /** No statement runs longer; 0 means no limit. A connection that is silent for a third longer is closed. */
   readonly statementTimeoutMs?: number;
-  /**
-   * True where a commit may be forgotten in a crash of Postgres, since what it says can be found out again: it then
-   * does not wait for the disk.
-   */
+  /** Commits do not wait for the disk: for changes that may be lost in a crash of Postgres, as a later round repeats them. */
   readonly relaxedCommits?: boolean;
 }
 
+export interface PreparedStatement {
+  /** One text per name: Postgres keeps the plan of the first. */
+  readonly name: string;
+  /** Lists its columns; `*` would break the plan when a migration adds one. */
+  readonly text: string;
+}
+
+/**
+ * A pool of connections. Every statement, made by TypeORM or by hand, passes `withTranslatedErrors`, so that callers
+ * see an UnavailableError or a ValidationError where one applies.
+ */
+export class Database extends DataSource {
+  override createQueryRunner(mode?: ReplicationMode): QueryRunner {
+    const runner = super.createQueryRunner(mode);
+    const query = runner.query.bind(runner) as (...args: unknown[]) => Promise<unknown>;
+    runner.query = (...args: unknown[]) => withTranslatedErrors(() => query(...args)) as Promise<never>;
+    return runner;
+  }
+
+  /** For hot statements whose planning takes longer than their execution: each connection plans them once. */
+  async queryPrepared<Row>(statement: PreparedStatement, values: readonly unknown[]): Promise<Row[]> {
+    const { master } = this.driver as unknown as { readonly master: pg.Pool };
+    const { rows } = await withTranslatedErrors(() => master.query({ ...statement, values: [...values] }));
+    return rows;
+  }
+}
+
 /** Opens the pool; the first connection is made at once, so that a wrong URL fails here. */
-export async function openDatabase(options: DatabaseOptions): Promise<DataSource> {
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const statementTimeoutMs = options.statementTimeoutMs ?? 0;
   const silenceMs = Math.ceil((statementTimeoutMs * 4) / 3);
-  const dataSource = new DataSource({
+  const database = new Database({
     type: 'postgres',
     url: options.url,
     entities: [...TABLES],
@@ -41,10 +65,10 @@ export async function openDatabase(options: DatabaseOptions): Promise<DataSource
     poolErrorHandler: (err: Error) => options.log.warn({ err }, 'an idle database connection failed'),
     extra: {
       statement_timeout: statementTimeoutMs,
-      // A server that is stopped in the middle of a transaction must not hold its locks for ever.
+      // Else a server that is suspended in the middle of a transaction would keep its locks.
       idle_in_transaction_session_timeout: 5000,
       ...KEEP_ALIVE,
-      // Closed by the pool before their silence means something.
+      // The pool closes idle connections before `endWhenSilent` would take them for dead.
       ...(silenceMs > 0 ? { idleTimeoutMillis: Math.ceil(silenceMs / 2) } : {}),
       onConnect: (client: pg.ClientBase) => {
         if (silenceMs > 0) endWhenSilent(client, silenceMs);
@@ -52,11 +76,12 @@ export async function openDatabase(options: DatabaseOptions): Promise<DataSource
       ...(options.relaxedCommits === true ? { options: '-c synchronous_commit=off' } : {}),
     },
   });
-  return dataSource.initialize();
+  await database.initialize();
+  return database;
 }
 
-/** Whether the database answers at all, found out within this time. */
-export async function answersWithin(database: DataSource, limitMs: number): Promise<boolean> {
+/** Whether the database answers within this time. */
+export async function answersWithin(database: Database, limitMs: number): Promise<boolean> {
   const timeout = new AbortController();
   const answer = database.query('SELECT 1').then(
     () => true,
@@ -68,7 +93,7 @@ export async function answersWithin(database: DataSource, limitMs: number): Prom
   return answers;
 }
 
-/** Class 08 and the shutdown codes of class 57, and what node-postgres raises when nobody answers. */
+/** SQLSTATE class 08, the shutdown codes of class 57, and errors of the socket. */
 const UNREACHABLE = new Set([
   '08000',
   '08001',
@@ -86,20 +111,10 @@ const UNREACHABLE = new Set([
   'ETIMEDOUT',
 ]);
 
-/** Lack of room, locks, time or luck: the database works, and the same call may succeed later. */
-const OVERBURDENED = new Set([
-  '25P03',
-  '40001',
-  '40P01',
-  '53100',
-  '53200',
-  '53400',
-  '55P03',
-  '57014',
-  '58030',
-]);
+/** Out of disk, memory, locks or time, or a serialization failure: the same call may succeed later. */
+const OVERLOADED = new Set(['25P03', '40001', '40P01', '53100', '53200', '53400', '55P03', '57014', '58030']);
 
-/** What callers send as text and Postgres can't hold: a NUL, or half a surrogate pair within JSON. */
+/** Text that Postgres can't store: a NUL, or half of a surrogate pair within JSON. */
 const UNFIT_TEXT = new Set(['22021', '22P05']);
 
 /** The error itself and what it wraps, outermost first. */
@@ -119,9 +134,9 @@ function hasCode(error: unknown, codes: ReadonlySet<string>): boolean {
 }
 
 function isUnreachable(error: unknown): boolean {
-  const said =
+  const messages =
     /Connection terminated|timeout exceeded when trying to connect|Cannot use a pool|Query read timeout|not queryable|Query runner already released/;
-  return hasCode(error, UNREACHABLE) || [...layersOf(error)].some(({ message }) => said.test(message));
+  return hasCode(error, UNREACHABLE) || [...layersOf(error)].some(({ message }) => messages.test(message));
 }
 
 function isUnfitText(error: unknown): boolean {
@@ -138,49 +153,22 @@ export function isDuplicate(error: unknown, index: string): boolean {
 }
 
 /**
- * A statement that a connection plans once, not each time: for those that run at every step, whose planning takes
- * longer than they do. The text of a name never changes, and it returns no `*`.
+ * Runs `work`; a database that is unreachable or overloaded becomes an UnavailableError, which callers may retry, and
+ * text that it can't store becomes a ValidationError.
  */
-export async function queryPrepared<Row>(
-  database: DataSource,
-  statement: { readonly name: string; readonly text: string },
-  values: readonly unknown[],
-): Promise<Row[]> {
-  const { master } = database.driver as unknown as { readonly master: pg.Pool };
-  const { rows } = await master.query({ ...statement, values: [...values] });
-  return rows;
-}
-
-/**
- * Runs `work`, turning a database that can't be reached or is overburdened into the error callers may retry on, and text
- * that it can't hold into one about the input.
- */
-export async function whenReachable<Result>(work: () => Promise<Result>): Promise<Result> {
+async function withTranslatedErrors<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (error) {
-    const again = 'Try again; a call with an `idempotencyKey` takes effect once.';
+    const retry = 'Retry; a call with an `idempotencyKey` takes effect once.';
     if (isUnreachable(error)) {
-      throw new UnavailableError(`The database cannot be reached just now. ${again}`, { cause: error });
+      throw new UnavailableError(`The database is unreachable. ${retry}`, { cause: error });
     }
-    if (hasCode(error, OVERBURDENED)) {
-      throw new UnavailableError(`The database is out of room or too busy just now. ${again}`, {
-        cause: error,
-      });
+    if (hasCode(error, OVERLOADED)) {
+      throw new UnavailableError(`The database is overloaded. ${retry}`, { cause: error });
     }
     if (!isUnfitText(error)) throw error;
-    const message = 'Text must not hold the NUL character (U+0000) or half of a surrogate pair.';
+    const message = 'Text must not contain the NUL character (U+0000) or half of a surrogate pair.';
     throw new ValidationError([{ path: [], rule: 'characters', message }]);
   }
-}
-
-/** The same port, every method of which throws UnavailableError while the database can't be reached. */
-export function guarded<Port extends object>(port: Port): Port {
-  return new Proxy(port, {
-    get(target, name, receiver) {
-      const member: unknown = Reflect.get(target, name, receiver);
-      if (typeof member !== 'function') return member;
-      return (...args: unknown[]) => whenReachable(() => member.apply(target, args));
-    },
-  });
 }

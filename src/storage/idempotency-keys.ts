@@ -1,4 +1,5 @@
-import type { DataSource, EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import type { Database } from './database.ts';
 
 const KEY_LIFETIME = `interval '24 hours'`;
 
@@ -41,7 +42,7 @@ export async function claimKey(
 
 /** The job that an earlier call with the key made or changed, if it is still there. */
 export async function earlierClaim(
-  database: DataSource,
+  database: Database,
   key: UsedKey,
 ): Promise<Extract<KeyClaim, { claimed: false }> | null> {
   const [first]: { job_id: string; input_hash: string; created_at: Date }[] = await database.query(
@@ -56,7 +57,7 @@ export async function earlierClaim(
 }
 
 /** Removes keys that mean nothing any more, so that the table does not grow for ever. */
-export async function deleteOldKeys(database: DataSource, now: Date, limit: number): Promise<void> {
+export async function deleteOldKeys(database: Database, now: Date, limit: number): Promise<void> {
   await database.query(
     `DELETE FROM idempotency_keys WHERE (tenant_id, operation, key) IN (
        SELECT tenant_id, operation, key FROM idempotency_keys

@@ -1,13 +1,12 @@
-import type { DataSource } from 'typeorm';
 import { ValidationError } from '../domain/errors.ts';
 import type { NewJob } from '../domain/new-job.ts';
 import { CHANNELS } from './channels.ts';
-import { isDuplicate } from './database.ts';
+import { type Database, isDuplicate } from './database.ts';
 import { rowOf } from './job-rows.ts';
 import { insertJob } from './job-sql.ts';
 
 /** Insert and announcement as one statement: the shortest way from a submit to a worker. */
-export async function insertAlone(database: DataSource, job: NewJob): Promise<void> {
+export async function insertAlone(database: Database, job: NewJob): Promise<void> {
   const { sql, parameters } = insertJob(rowOf(job));
   const [channel, payload] = waitingNews(job);
   const at = parameters.length;

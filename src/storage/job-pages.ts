@@ -1,7 +1,8 @@
-import type { DataSource, SelectQueryBuilder } from 'typeorm';
+import type { SelectQueryBuilder } from 'typeorm';
 import { ValidationError } from '../domain/errors.ts';
 import type { JobListQuery, JobOrderField, Page } from '../domain/job-list.ts';
 import type { JobView } from '../domain/job-view.ts';
+import type { Database } from './database.ts';
 import { filterJobs } from './job-filter.ts';
 import { toJobView } from './job-views.ts';
 import { type JobRow, JobTable } from './tables.ts';
@@ -34,7 +35,7 @@ interface Position {
  * @throws ValidationError for a cursor that is none of ours or belongs to another order.
  */
 export async function pageOfJobs(
-  database: DataSource,
+  database: Database,
   tenantId: string,
   query: JobListQuery,
 ): Promise<Page<JobView>> {
@@ -64,7 +65,7 @@ export async function pageOfJobs(
  * rows without a value are parts of their own, so that one index serves both directions with nulls last.
  */
 export function pageParts(
-  database: DataSource,
+  database: Database,
   tenantId: string,
   query: JobListQuery,
 ): readonly SelectQueryBuilder<JobRow>[] {

@@ -1,21 +1,23 @@
-import type { DataSource } from 'typeorm';
 import type { JobFilter, JobListQuery, Page } from '../domain/job-list.ts';
 import type { AttemptView, FailureGroupView, JobView, QueuePosition } from '../domain/job-view.ts';
 import type { Segment } from '../domain/transcript.ts';
 import type { JobStatus } from '../domain/vocabulary.ts';
-import { guarded, whenReachable } from './database.ts';
+import type { Database } from './database.ts';
 import { filterJobs } from './job-filter.ts';
 import { pageOfJobs } from './job-pages.ts';
 import { toJobRow } from './job-sql.ts';
 import { toAttemptView, toJobView } from './job-views.ts';
 import { AttemptTable, JobTable, SegmentTable } from './tables.ts';
 
-export function createJobReader(database: DataSource): JobReader {
+export type JobReader = ReturnType<typeof createJobReader>;
+
+/** Read models, one question each. */
+export function createJobReader(database: Database) {
   const filtered = (tenantId: string, filter: JobFilter) =>
     filterJobs(database.createQueryBuilder(JobTable, 'job'), tenantId, filter);
 
-  return guarded<JobReader>({
-    async find(tenantId, ids) {
+  return {
+    async find(tenantId: string, ids: readonly string[]): Promise<ReadonlyMap<string, JobView>> {
       if (ids.length === 0) return new Map();
       const raw: Record<string, unknown>[] = await database.query(
         'SELECT * FROM jobs WHERE id = ANY($1) AND tenant_id = $2',
@@ -25,14 +27,16 @@ export function createJobReader(database: DataSource): JobReader {
       return new Map(views.map((view) => [view.id, view]));
     },
 
-    async findByExternalId(tenantId, externalId) {
+    async findByExternalId(tenantId: string, externalId: string): Promise<JobView | null> {
       const row = await database.getRepository(JobTable).findOneBy({ tenantId, externalId });
       return row === null ? null : toJobView(row);
     },
 
-    list: (tenantId, query) => pageOfJobs(database, tenantId, query),
+    list: (tenantId: string, query: JobListQuery): Promise<Page<JobView>> =>
+      pageOfJobs(database, tenantId, query),
 
-    async count(tenantId, filter, cap) {
+    /** Exact up to `cap`; null above. */
+    async count(tenantId: string, filter: JobFilter, cap: number): Promise<number | null> {
       const inner = filtered(tenantId, filter)
         .select('1')
         .limit(cap + 1);
@@ -45,7 +49,10 @@ export function createJobReader(database: DataSource): JobReader {
       return count > cap ? null : count;
     },
 
-    async countByStatus(tenantId, filter) {
+    async countByStatus(
+      tenantId: string,
+      filter: JobFilter,
+    ): Promise<readonly { readonly status: JobStatus; readonly count: number }[]> {
       return filtered(tenantId, filter)
         .select('job.status', 'status')
         .addSelect('count(*)::int', 'count')
@@ -53,7 +60,7 @@ export function createJobReader(database: DataSource): JobReader {
         .getRawMany<{ status: JobStatus; count: number }>();
     },
 
-    async ids(tenantId, filter, limit) {
+    async ids(tenantId: string, filter: JobFilter, limit: number): Promise<readonly string[]> {
       const rows = await filtered(tenantId, filter)
         .select('job.id', 'id')
         .orderBy('job.id')
@@ -62,7 +69,7 @@ export function createJobReader(database: DataSource): JobReader {
       return rows.map((row) => row.id);
     },
 
-    async attempts(jobIds) {
+    async attempts(jobIds: readonly string[]): Promise<ReadonlyMap<string, readonly AttemptView[]>> {
       const rows = await database
         .createQueryBuilder(AttemptTable, 'attempt')
         .where('attempt.job_id = ANY(:jobIds)', { jobIds })
@@ -72,9 +79,9 @@ export function createJobReader(database: DataSource): JobReader {
       return groupByJob(rows);
     },
 
-    queuePositions: (jobIds) => queuePositions(database, jobIds),
+    queuePositions: (jobIds: readonly string[]) => queuePositions(database, jobIds),
 
-    async segments(jobId, fromIndex, limit) {
+    async segments(jobId: string, fromIndex: number, limit: number): Promise<readonly Segment[]> {
       const rows = await database
         .createQueryBuilder(SegmentTable, 'segment')
         .where('segment.job_id = :jobId AND segment.index >= :fromIndex', { jobId, fromIndex })
@@ -84,7 +91,8 @@ export function createJobReader(database: DataSource): JobReader {
       return rows.map(({ jobId: _jobId, ...segment }) => segment);
     },
 
-    async speakers(jobId) {
+    /** In the order in which they first speak. */
+    async speakers(jobId: string): Promise<readonly { readonly id: string; readonly totalMs: number }[]> {
       const rows: { id: string; totalMs: string }[] = await database.query(
         `SELECT speaker AS id, sum(end_ms - start_ms) AS "totalMs" FROM segments
           WHERE job_id = $1 AND speaker IS NOT NULL GROUP BY speaker ORDER BY min(index)`,
@@ -93,7 +101,8 @@ export function createJobReader(database: DataSource): JobReader {
       return rows.map((row) => ({ id: row.id, totalMs: Number(row.totalMs) }));
     },
 
-    async text(jobId, maxBytes) {
+    /** Null above `maxBytes` of UTF-8. */
+    async text(jobId: string, maxBytes: number): Promise<string | null> {
       const [row]: { bytes: string | null }[] = await database.query(
         'SELECT sum(octet_length(text) + 1) AS bytes FROM segments WHERE job_id = $1',
         [jobId],
@@ -106,7 +115,11 @@ export function createJobReader(database: DataSource): JobReader {
       return joined?.text ?? '';
     },
 
-    async failureGroups(tenantId, filter, first) {
+    async failureGroups(
+      tenantId: string,
+      filter: JobFilter,
+      first: number,
+    ): Promise<readonly FailureGroupView[]> {
       const rows = await filtered(tenantId, filter)
         .andWhere(`job.status = 'FAILED'`)
         .select('job.failure_fingerprint', 'fingerprint')
@@ -122,7 +135,7 @@ export function createJobReader(database: DataSource): JobReader {
         .getRawMany();
       return rows;
     },
-  });
+  };
 }
 
 function groupByJob(
@@ -135,14 +148,14 @@ function groupByJob(
 
 /** Jobs of any tenant as the hub keeps them. */
 export async function readSnapshots(
-  database: DataSource,
+  database: Database,
   jobIds: readonly string[],
 ): Promise<
   ReadonlyMap<string, { readonly view: JobView; readonly generation: number; readonly segmentCount: number }>
 > {
-  const raw: Record<string, unknown>[] = await whenReachable(() =>
-    database.query('SELECT * FROM jobs WHERE id = ANY($1)', [jobIds]),
-  );
+  const raw: Record<string, unknown>[] = await database.query('SELECT * FROM jobs WHERE id = ANY($1)', [
+    jobIds,
+  ]);
   return new Map(
     raw
       .map(toJobRow)
@@ -157,7 +170,7 @@ export async function readSnapshots(
 const MAX_POSITION = 10_000;
 
 async function queuePositions(
-  database: DataSource,
+  database: Database,
   jobIds: readonly string[],
 ): Promise<ReadonlyMap<string, QueuePosition>> {
   const rows: { id: string; ahead: number; startsAt: Date | null }[] = await database.query(
@@ -183,23 +196,4 @@ async function queuePositions(
       .filter((row) => row.ahead < MAX_POSITION)
       .map((row) => [row.id, { position: row.ahead + 1, estimatedStartAt: row.startsAt }]),
   );
-}
-
-/** Read models, one question each; everything filtered by tenant. */
-export interface JobReader {
-  find(tenantId: string, ids: readonly string[]): Promise<ReadonlyMap<string, JobView>>;
-  findByExternalId(tenantId: string, externalId: string): Promise<JobView | null>;
-  list(tenantId: string, query: JobListQuery): Promise<Page<JobView>>;
-  count(tenantId: string, filter: JobFilter, cap: number): Promise<number | null>;
-  countByStatus(
-    tenantId: string,
-    filter: JobFilter,
-  ): Promise<readonly { readonly status: JobView['status']; readonly count: number }[]>;
-  ids(tenantId: string, filter: JobFilter, limit: number): Promise<readonly string[]>;
-  attempts(jobIds: readonly string[]): Promise<ReadonlyMap<string, readonly AttemptView[]>>;
-  queuePositions(jobIds: readonly string[]): Promise<ReadonlyMap<string, QueuePosition>>;
-  segments(jobId: string, fromIndex: number, limit: number): Promise<readonly Segment[]>;
-  speakers(jobId: string): Promise<readonly { readonly id: string; readonly totalMs: number }[]>;
-  text(jobId: string, maxBytes: number): Promise<string | null>;
-  failureGroups(tenantId: string, filter: JobFilter, first: number): Promise<readonly FailureGroupView[]>;
 }

@@ -1,4 +1,4 @@
-import type { AdmittedJob } from '../domain/admission.ts';
+import type { AdmittedJob } from '../domain/admitted-job.ts';
 import { engineFor, type Job, type JobFields } from '../domain/job.ts';
 import type { JobUpdate } from '../domain/job-update.ts';
 import type { NewJob } from '../domain/new-job.ts';

@@ -1,11 +1,10 @@
-import type { DataSource } from 'typeorm';
-import { type AdmittedJob, type Credits, chooseFairly, type WaitingJob } from '../domain/admission.ts';
-import type { JobPriority, QueueName } from '../domain/vocabulary.ts';
+import type { AdmittedJob } from '../domain/admitted-job.ts';
+import type { WaitingJob } from '../domain/fairness.ts';
+import type { QueueName } from '../domain/vocabulary.ts';
 import { CHANNELS } from './channels.ts';
-import { queryPrepared, whenReachable } from './database.ts';
+import type { Database } from './database.ts';
 import { priorityOf, toAdmittedJob } from './job-rows.ts';
 import { toJobRow } from './job-sql.ts';
-import type { ProjectorOffset } from './job-transaction.ts';
 import { JobTable } from './tables.ts';
 
 /**
@@ -53,26 +52,63 @@ export const FREE_PLACES = {
    WHERE q.name = $1`,
 };
 
-export function createJobSchedule(database: DataSource): JobSchedule {
-  const credits = new Map<QueueName, Credits>();
+export type JobSchedule = ReturnType<typeof createJobSchedule>;
+
+/**
+ * Moves of many waiting jobs at once. Each statement does to every row what the table of domain/lifecycle.ts does to
+ * one job; test/integration/storage/job-schedule.property.test.ts compares the two.
+ */
+export function createJobSchedule(database: Database) {
   return {
-    admit: (request) => {
-      const mine = credits.get(request.queue) ?? new Map();
-      credits.set(request.queue, mine);
-      return whenReachable(() => admit(database, request, mine));
+    /** @param readyTarget Tasks that may wait in JetStream, not counting running jobs. */
+    async freePlaces(queue: QueueName, readyTarget: number): Promise<number> {
+      const [row] = await database.queryPrepared<{ places: number }>(FREE_PLACES, [queue, readyTarget]);
+      return row?.places ?? 0;
     },
 
-    async recordTasks(tasks) {
+    /** The jobs that a fair choice for so many places could take, each tenant's oldest first. */
+    async candidates(queue: QueueName, places: number): Promise<readonly WaitingJob[]> {
+      const rows = await database.queryPrepared<Omit<WaitingJob, 'priority'> & { priority: number }>(
+        CANDIDATES,
+        [queue, places],
+      );
+      return rows.map((row) => ({ ...row, priority: priorityOf(row.priority) }));
+    },
+
+    /** Marks jobs as admitted and returns them in the given order, without those that no longer wait. */
+    async admit(ids: readonly string[], now: Date): Promise<readonly AdmittedJob[]> {
+      if (ids.length === 0) return [];
+      // Two servers that admit at the same time each get the rows that they lock first.
+      const [rows]: [Record<string, unknown>[]] = await database.query(
+        `UPDATE jobs SET admitted_at = $2, publication = publication + 1, task_sequence = NULL
+           WHERE id IN (SELECT id FROM jobs WHERE id = ANY($1) AND status = 'QUEUED' AND admitted_at IS NULL
+             FOR UPDATE SKIP LOCKED)
+         RETURNING *`,
+        [ids, now],
+      );
+      const byId = new Map(rows.map((raw) => [raw.id, toAdmittedJob(toJobRow(raw))]));
+      return ids.flatMap((id) => byId.get(id) ?? []);
+    },
+
+    /** Notes where tasks are in TASKS; a publication that was overtaken by another is left out. */
+    async recordTasks(
+      tasks: readonly { readonly id: string; readonly publication: number; readonly sequence: number }[],
+    ): Promise<void> {
       if (tasks.length === 0) return;
       await database.query(
-        `UPDATE jobs SET task_sequence = o.sequence
-           FROM unnest($1::text[], $2::int[], $3::bigint[]) AS o (id, publication, sequence)
-          WHERE jobs.id = o.id AND jobs.publication = o.publication AND jobs.admitted_at IS NOT NULL`,
-        [tasks.map((o) => o.id), tasks.map((o) => o.publication), tasks.map((o) => o.sequence)],
+        `UPDATE jobs SET task_sequence = t.sequence
+           FROM unnest($1::text[], $2::int[], $3::bigint[]) AS t (id, publication, sequence)
+          WHERE jobs.id = t.id AND jobs.publication = t.publication AND jobs.admitted_at IS NOT NULL`,
+        [
+          tasks.map((task) => task.id),
+          tasks.map((task) => task.publication),
+          tasks.map((task) => task.sequence),
+        ],
       );
     },
 
-    async unpublished(olderThan, limit) {
+    /** Jobs that were admitted but whose task was never recorded. */
+    async unpublished(olderThan: Date, limit: number): Promise<readonly AdmittedJob[]> {
       const rows = await database
         .createQueryBuilder(JobTable, 'job')
         .where('job.admitted_at < :olderThan AND job.task_sequence IS NULL AND job.status = :status', {
@@ -84,7 +120,19 @@ export function createJobSchedule(database: DataSource): JobSchedule {
       return rows.map(toAdmittedJob);
     },
 
-    async withdraw(queue) {
+    /** Raises `publication` of an admitted job and returns its new task; null when the job is not admitted. */
+    async readmit(id: string): Promise<AdmittedJob | null> {
+      const [[row]]: [Record<string, unknown>[]] = await database.query(
+        `UPDATE jobs SET publication = publication + 1, task_sequence = NULL
+          WHERE id = $1 AND admitted_at IS NOT NULL AND status IN ('QUEUED', 'PROCESSING') RETURNING *`,
+        [id],
+      );
+      return row === undefined ? null : toAdmittedJob(toJobRow(row));
+    },
+
+    /** Takes the admission back from jobs that have not started; returns the sequences of their tasks. */
+    async withdraw(queue: QueueName): Promise<readonly number[]> {
+      // RETURNING shows the new row, so the old sequences are read first, under the same lock.
       const [rows]: [{ sequence: string | null }[]] = await database.query(
         `WITH before AS (SELECT id, task_sequence FROM jobs
             WHERE queue = $1 AND status = 'QUEUED' AND admitted_at IS NOT NULL FOR UPDATE)
@@ -92,10 +140,14 @@ export function createJobSchedule(database: DataSource): JobSchedule {
          RETURNING before.task_sequence AS sequence`,
         [queue],
       );
-      return rows.flatMap((row) => (row.sequence === null ? [] : [Number(row.sequence)]));
+      return sequencesIn(rows);
     },
 
-    async failOver(queue, now) {
+    /**
+     * Moves up to 1,000 jobs that wait for an engine to the next engine of their lists; returns the sequences of the
+     * tasks that this makes void.
+     */
+    async failOver(queue: QueueName, now: Date): Promise<readonly number[]> {
       const rows: { sequence: string | null }[] = await database.query(
         `WITH waiting AS (SELECT id, task_sequence FROM jobs
             WHERE queue = $1 AND status = 'QUEUED' AND cardinality(engines) > engine_index + 1
@@ -108,179 +160,35 @@ export function createJobSchedule(database: DataSource): JobSchedule {
              pg_notify('${CHANNELS.jobsWaiting}', queue) FROM moved`,
         [queue, now],
       );
-      return rows.flatMap((row) => (row.sequence === null ? [] : [Number(row.sequence)]));
+      return sequencesIn(rows);
     },
 
-    wakeDue: (now) => wakeDue(database, now),
-
-    async silent(silentSince, afterId, limit) {
-      const rows: (Omit<SilentJob, 'priority' | 'taskSequence'> & {
-        priority: number;
-        taskSequence: string | null;
-      })[] = await database.query(
-        `SELECT id, queue, priority, status, attempt, task_sequence AS "taskSequence"
-             FROM jobs WHERE admitted_at IS NOT NULL AND greatest(admitted_at, last_event_at) < $1 AND id > $2
-            ORDER BY id LIMIT $3`,
-        [silentSince, afterId, limit],
+    /** SCHEDULED and RETRYING jobs whose time has come become QUEUED, up to 500 of each. */
+    async wakeDue(now: Date): Promise<{ readonly woken: number; readonly nextDueAt: Date | null }> {
+      // The inner status check is repeated under the lock: another transaction may have moved the row meanwhile.
+      const rows: unknown[] = await database.query(
+        `WITH woken AS (UPDATE jobs SET status = 'QUEUED', next_attempt_at = NULL, failure = NULL, failure_kind = NULL,
+             failure_at = NULL, failure_fingerprint = NULL, queued_at = $1, updated_at = $1, revision = revision + 1
+          WHERE id IN (SELECT id FROM jobs
+              WHERE id IN (
+                (SELECT id FROM jobs WHERE status = 'RETRYING' AND next_attempt_at <= $1 ORDER BY next_attempt_at LIMIT 500)
+                UNION ALL
+                (SELECT id FROM jobs WHERE status = 'SCHEDULED' AND scheduled_for <= $1 ORDER BY scheduled_for LIMIT 500))
+              AND status IN ('RETRYING', 'SCHEDULED')
+              FOR UPDATE SKIP LOCKED)
+          RETURNING id)
+         SELECT pg_notify('${CHANNELS.jobChanged}', id) FROM woken`,
+        [now],
       );
-      return rows.map((row) => ({
-        ...row,
-        priority: priorityOf(row.priority),
-        taskSequence: row.taskSequence === null ? null : Number(row.taskSequence),
-      }));
-    },
-
-    admitted: (afterId, limit) =>
-      ids(database, 'SELECT id FROM jobs WHERE admitted_at IS NOT NULL AND id > $1 ORDER BY id LIMIT $2', [
-        afterId,
-        limit,
-      ]),
-
-    async readmit(id) {
-      const [rows]: [{ id: string }[]] = await database.query(
-        `UPDATE jobs SET publication = publication + 1, task_sequence = NULL
-          WHERE id = $1 AND admitted_at IS NOT NULL AND status IN ('QUEUED', 'PROCESSING') RETURNING id`,
-        [id],
+      const [next]: { at: Date | null }[] = await database.query(
+        `SELECT least((SELECT min(next_attempt_at) FROM jobs WHERE status = 'RETRYING'),
+                      (SELECT min(scheduled_for) FROM jobs WHERE status = 'SCHEDULED')) AS at`,
       );
-      if (rows.length === 0) return null;
-      const row = await database.getRepository(JobTable).findOneBy({ id });
-      return row === null ? null : toAdmittedJob(row);
-    },
-
-    cancelsPending: (afterId, limit) =>
-      ids(
-        database,
-        // Waiting ones first: a run that lets go frees the slot in which they would begin.
-        `SELECT id FROM (SELECT id, status FROM jobs
-            WHERE cancel_requested_at IS NOT NULL AND status IN ('QUEUED', 'PROCESSING') AND id > $1
-            ORDER BY id LIMIT $2) AS batch
-          ORDER BY status DESC, id`,
-        [afterId, limit],
-      ),
-
-    pastDeadline: (now, afterId, limit) =>
-      ids(
-        database,
-        `SELECT id FROM jobs WHERE deadline IS NOT NULL AND status IN ('SCHEDULED', 'QUEUED', 'RETRYING')
-            AND deadline <= $1 AND id > $2 ORDER BY id LIMIT $3`,
-        [now, afterId, limit],
-      ),
-
-    expired: (now, limit) =>
-      ids(database, 'SELECT id FROM jobs WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2', [now, limit]),
-
-    async offset() {
-      const [row] = await database.query('SELECT stream_epoch, sequence, message_id FROM projector_offset');
-      if (row === undefined) return null;
-      return { epoch: row.stream_epoch, sequence: Number(row.sequence), messageId: row.message_id };
+      return { woken: rows.length, nextDueAt: next?.at ?? null };
     },
   };
 }
 
-async function ids(
-  database: DataSource,
-  sql: string,
-  parameters: readonly unknown[],
-): Promise<readonly string[]> {
-  const rows: { id: string }[] = await database.query(sql, [...parameters]);
-  return rows.map((row) => row.id);
-}
-
-type WaitingRow = Omit<WaitingJob, 'priority'> & { priority: number };
-
-async function admit(
-  database: DataSource,
-  request: AdmissionRequest,
-  credits: Credits,
-): Promise<readonly AdmittedJob[]> {
-  const { queue, readyTarget, now } = request;
-  const [free] = await queryPrepared<{ places: number }>(database, FREE_PLACES, [queue, readyTarget]);
-  const places = free?.places ?? 0;
-  if (places === 0) return [];
-  const waiting = await queryPrepared<WaitingRow>(database, CANDIDATES, [queue, places]);
-  const chosen = chooseFairly(
-    waiting.map((job) => ({ ...job, priority: priorityOf(job.priority) })),
-    places,
-    credits,
-  );
-  if (chosen.length === 0) return [];
-  const [admitted]: [Record<string, unknown>[]] = await database.query(
-    `UPDATE jobs SET admitted_at = $2, publication = publication + 1, task_sequence = NULL
-       WHERE id IN (SELECT id FROM jobs WHERE id = ANY($1) AND status = 'QUEUED' AND admitted_at IS NULL
-         FOR UPDATE SKIP LOCKED)
-     RETURNING *`,
-    [chosen, now],
-  );
-  const byId = new Map(admitted.map((raw) => [raw.id, toAdmittedJob(toJobRow(raw))]));
-  return chosen.flatMap((id) => byId.get(id) ?? []);
-}
-
-async function wakeDue(database: DataSource, now: Date): ReturnType<JobSchedule['wakeDue']> {
-  const rows: unknown[] = await database.query(
-    `WITH woken AS (UPDATE jobs SET status = 'QUEUED', next_attempt_at = NULL, failure = NULL, failure_kind = NULL,
-         failure_at = NULL, failure_fingerprint = NULL, queued_at = $1, updated_at = $1, revision = revision + 1
-      WHERE id IN (SELECT id FROM jobs
-          WHERE id IN (
-            (SELECT id FROM jobs WHERE status = 'RETRYING' AND next_attempt_at <= $1 ORDER BY next_attempt_at LIMIT 500)
-            UNION ALL
-            (SELECT id FROM jobs WHERE status = 'SCHEDULED' AND scheduled_for <= $1 ORDER BY scheduled_for LIMIT 500))
-          AND status IN ('RETRYING', 'SCHEDULED')
-          FOR UPDATE SKIP LOCKED)
-      RETURNING id)
-     SELECT pg_notify('${CHANNELS.jobChanged}', id) FROM woken`,
-    [now],
-  );
-  const [next]: { at: Date | null }[] = await database.query(
-    `SELECT least((SELECT min(next_attempt_at) FROM jobs WHERE status = 'RETRYING'),
-                  (SELECT min(scheduled_for) FROM jobs WHERE status = 'SCHEDULED')) AS at`,
-  );
-  return { woken: rows.length, nextDueAt: next?.at ?? null };
-}
-
-/** What the loops ask of the store, set-based and index-bound. */
-export interface JobSchedule {
-  /** Marks up to the free places of the queue as admitted, fairly, and returns them for publication. */
-  admit(request: AdmissionRequest): Promise<readonly AdmittedJob[]>;
-  recordTasks(
-    tasks: readonly { readonly id: string; readonly publication: number; readonly sequence: number }[],
-  ): Promise<void>;
-  /** Jobs that were admitted but whose task's publication was never recorded. */
-  unpublished(olderThan: Date, limit: number): Promise<readonly AdmittedJob[]>;
-  /** Gives jobs that have not started back to the waiting ones; returns the sequences of their tasks. */
-  withdraw(queue: QueueName): Promise<readonly number[]>;
-  /**
-   * Moves jobs that wait for an engine to the next one of their lists, where they have one; returns the sequences
-   * of tasks that are void now.
-   */
-  failOver(queue: QueueName, now: Date): Promise<readonly number[]>;
-  /** SCHEDULED and RETRYING jobs whose time has come become QUEUED; returns when the next is due. */
-  wakeDue(now: Date): Promise<{ readonly woken: number; readonly nextDueAt: Date | null }>;
-  /** Admitted jobs without an event since `silentSince`, in the order of their ids, after `afterId`. */
-  silent(silentSince: Date, afterId: string, limit: number): Promise<readonly SilentJob[]>;
-  /** Ids of admitted jobs, in order, after `afterId`. */
-  admitted(afterId: string, limit: number): Promise<readonly string[]>;
-  /** Raises `run` of an admitted job and returns its new task. */
-  readmit(id: string): Promise<AdmittedJob | null>;
-  /** Ids after `afterId` of jobs in the broker that are asked to stop; of one batch, those that wait come first. */
-  cancelsPending(afterId: string, limit: number): Promise<readonly string[]>;
-  /** Ids of jobs that wait although their deadline is over, in order, after `afterId`. */
-  pastDeadline(now: Date, afterId: string, limit: number): Promise<readonly string[]>;
-  expired(now: Date, limit: number): Promise<readonly string[]>;
-  offset(): Promise<ProjectorOffset | null>;
-}
-
-export interface SilentJob {
-  readonly id: string;
-  readonly queue: QueueName;
-  readonly priority: JobPriority;
-  readonly status: 'QUEUED' | 'PROCESSING';
-  readonly attempt: number;
-  readonly taskSequence: number | null;
-}
-
-export interface AdmissionRequest {
-  readonly queue: QueueName;
-  /** Tasks that may wait in JetStream, not counting running jobs. */
-  readonly readyTarget: number;
-  readonly now: Date;
+function sequencesIn(rows: readonly { readonly sequence: string | null }[]): readonly number[] {
+  return rows.flatMap(({ sequence }) => (sequence === null ? [] : [Number(sequence)]));
 }

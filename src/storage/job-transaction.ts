@@ -7,10 +7,11 @@ import { claimKey, type KeyClaim, type UsedKey } from './idempotency-keys.ts';
 import { refusingTakenExternalId, waitingNews } from './insert-job.ts';
 import { columnsOf, rankOf, rowOf, type StoredJob, toStoredJob } from './job-rows.ts';
 import { insertJob, toJobRow, updateJob } from './job-sql.ts';
+import { moveOffset, type ProjectorOffset, type QuarantinedEvent, quarantine } from './projector-offset.ts';
 import { AttemptTable, type JobRow } from './tables.ts';
 
 /** Rows of one database transaction; what it changes is announced by `announce`, at its end. */
-export class PostgresJobTransaction implements JobTransaction {
+export class JobTransaction {
   readonly #manager: EntityManager;
   readonly #retentionMs: number;
   /** Rows as they are now in this transaction, so that an update needs no second read. */
@@ -23,6 +24,7 @@ export class PostgresJobTransaction implements JobTransaction {
     this.#retentionMs = retentionMs;
   }
 
+  /** Locks the jobs until the end of the transaction; ids that do not exist are missing in the result. */
   async lock(ids: readonly string[]): Promise<ReadonlyMap<string, StoredJob>> {
     if (ids.length === 0) return new Map();
     // One order for all, so that two transactions can't lock each other out.
@@ -35,12 +37,14 @@ export class PostgresJobTransaction implements JobTransaction {
     return new Map(rows.map((row) => [row.id, toStoredJob(row)]));
   }
 
+  /** @throws ValidationError when another job of the tenant has the external id. */
   async insert(job: NewJob): Promise<void> {
     const { sql, parameters } = insertJob(rowOf(job));
     await refusingTakenExternalId(job, () => this.#manager.query(sql, parameters));
     this.#notify(...waitingNews(job));
   }
 
+  /** Raises the revision by one for each update; the jobs must be locked. */
   async apply(updates: readonly JobUpdate[]): Promise<void> {
     for (const update of updates) await this.#applyOne(update);
   }
@@ -123,7 +127,7 @@ export class PostgresJobTransaction implements JobTransaction {
 
   async changeForRetry(
     id: string,
-    change: { readonly model: string | null; readonly priority: NewJob['priority'] | null },
+    change: { readonly model: string | null; readonly priority: JobPriority | null },
   ): Promise<void> {
     const priority = change.priority === null ? null : rankOf(change.priority);
     await this.#manager.query(
@@ -143,36 +147,18 @@ export class PostgresJobTransaction implements JobTransaction {
     for (const id of ids) this.#notify(CHANNELS.jobChanged, id);
   }
 
-  claimKey(key: Parameters<JobTransaction['claimKey']>[0]): Promise<KeyClaim> {
+  /** Keys older than 24 h are free again. A concurrent claim of the same key waits for the first to end. */
+  claimKey(key: UsedKey & { readonly jobId: string }): Promise<KeyClaim> {
     return claimKey(this.#manager, key);
   }
 
-  async moveOffset(from: ProjectorOffset | null, to: ProjectorOffset): Promise<void> {
-    const parameters = [to.epoch, to.sequence, to.messageId];
-    const moved: unknown[] =
-      from === null
-        ? await this.#manager.query(
-            `INSERT INTO projector_offset (stream_epoch, sequence, message_id) VALUES ($1, $2, $3)
-             ON CONFLICT DO NOTHING RETURNING 1 AS moved`,
-            parameters,
-          )
-        : (
-            await this.#manager.query(
-              `UPDATE projector_offset SET stream_epoch = $1, sequence = $2, message_id = $3
-               WHERE stream_epoch = $4 AND sequence = $5 RETURNING 1 AS moved`,
-              [...parameters, from.epoch, from.sequence],
-            )
-          )[0];
-    if (moved.length !== 1)
-      throw new OffsetConflictError(`the offset is no longer at ${from?.sequence ?? 'nothing'}`);
+  /** @throws OffsetConflictError when another projector moved it. */
+  moveOffset(from: ProjectorOffset | null, to: ProjectorOffset): Promise<void> {
+    return moveOffset(this.#manager, from, to);
   }
 
-  async quarantine(event: QuarantinedEvent): Promise<void> {
-    await this.#manager.query(
-      `INSERT INTO event_quarantine (stream_epoch, sequence, subject, data, error) VALUES ($1, $2, $3, $4, $5)
-       ON CONFLICT DO NOTHING`,
-      [event.epoch, event.sequence, event.subject, Buffer.from(event.data), event.error],
-    );
+  quarantine(event: QuarantinedEvent): Promise<void> {
+    return quarantine(this.#manager, event);
   }
 
   #notify(channel: string, payload: string): void {
@@ -188,43 +174,4 @@ export class PostgresJobTransaction implements JobTransaction {
       [channels, payloads],
     );
   }
-}
-
-export interface JobTransaction {
-  /** Locks the jobs until the end of the transaction; absent ids are missing in the answer. */
-  lock(ids: readonly string[]): Promise<ReadonlyMap<string, StoredJob>>;
-  /** @throws ValidationError when another job of the tenant has the external id. */
-  insert(job: NewJob): Promise<void>;
-  /** Raises the revision by one for each update. */
-  apply(updates: readonly JobUpdate[]): Promise<void>;
-  requestCancel(id: string, at: Date, reason: string | null): Promise<void>;
-  changeForRetry(
-    id: string,
-    change: { readonly model: string | null; readonly priority: JobPriority | null },
-  ): Promise<void>;
-  delete(ids: readonly string[]): Promise<void>;
-  /** Keys older than 24 h are free again. A concurrent claim of the same key waits for the first to end. */
-  claimKey(key: UsedKey & { readonly jobId: string }): Promise<KeyClaim>;
-  moveOffset(from: ProjectorOffset | null, to: ProjectorOffset): Promise<void>;
-  quarantine(event: QuarantinedEvent): Promise<void>;
-}
-
-/** Where the projector is in EVENTS. */
-export interface ProjectorOffset {
-  readonly epoch: string;
-  readonly sequence: number;
-  readonly messageId: string | null;
-}
-
-export interface QuarantinedEvent {
-  readonly epoch: string;
-  readonly sequence: number;
-  readonly subject: string;
-  readonly data: Uint8Array;
-  readonly error: string;
-}
-
-/** Another projector moved the offset: this one is no longer the leader and must stop. */
-export class OffsetConflictError extends Error {
-  override readonly name = 'OffsetConflictError';
 }

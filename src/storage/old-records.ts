@@ -1,10 +1,10 @@
-import type { DataSource } from 'typeorm';
+import type { Database } from './database.ts';
 import { deleteOldKeys } from './idempotency-keys.ts';
 
 const ROWS_A_SWEEP = 5000;
 
 /** Removes what nobody asks for any more besides jobs and uploads: idempotency keys, quarantined events, models. */
-export async function deleteOldRecords(database: DataSource, now: Date): Promise<void> {
+export async function deleteOldRecords(database: Database, now: Date): Promise<void> {
   await deleteOldKeys(database, now, ROWS_A_SWEEP);
   await database.query(
     `DELETE FROM event_quarantine WHERE ctid IN (SELECT ctid FROM event_quarantine

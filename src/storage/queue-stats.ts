@@ -1,7 +1,6 @@
-import type { DataSource } from 'typeorm';
 import type { QueueStatsView } from '../domain/queue-view.ts';
 import type { QueueName } from '../domain/vocabulary.ts';
-import { whenReachable } from './database.ts';
+import type { Database } from './database.ts';
 
 /** An answer is kept for as long as this many times what it took to find, so that asking never fills the database. */
 const REST_FACTOR = 10;
@@ -13,7 +12,7 @@ const SAMPLE_SIZE = 10_000;
 type Stats = (queue: QueueName | null, since: Date, now: Date) => Promise<StoredQueueStats>;
 
 /** The counts and paces of a queue, found once for all who ask within a second or so. */
-export function createQueueStats(database: DataSource): Stats {
+export function createQueueStats(database: Database): Stats {
   const answers = new Map<string, { readonly stats: Promise<StoredQueueStats>; freshUntil: number }>();
   return (queue, since, now) => {
     const key = `${queue} ${now.getTime() - since.getTime()}`;
@@ -22,7 +21,7 @@ export function createQueueStats(database: DataSource): Stats {
     if (known !== undefined && begunAt < known.freshUntil) return known.stats;
     for (const [old, { freshUntil }] of answers) if (freshUntil <= begunAt) answers.delete(old);
     const answer = {
-      stats: whenReachable(() => statsOf(database, queue, since, now)),
+      stats: statsOf(database, queue, since, now),
       freshUntil: Number.POSITIVE_INFINITY,
     };
     answers.set(key, answer);
@@ -78,7 +77,7 @@ export function pacesStatement(queue: string | null): string {
 }
 
 async function statsOf(
-  database: DataSource,
+  database: Database,
   queue: string | null,
   since: Date,
   now: Date,

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { NO_CREDITS } from '../../src/domain/fairness.ts';
 import { JOB_PRIORITIES } from '../../src/domain/vocabulary.ts';
+import { admitFairly } from '../../src/leader/admission.ts';
 import { CANDIDATES, createJobSchedule, FREE_PLACES } from '../../src/storage/job-schedule.ts';
 import { openTestStorage, type TestStorage } from '../support/storage.ts';
 
@@ -28,8 +30,8 @@ async function waiting(tenant: string, count: number, priority: number | null = 
 }
 
 async function admit(readyTarget: number) {
-  const schedule = createJobSchedule(storage.database);
-  return schedule.admit({ queue: 'whisper', readyTarget, now: new Date() });
+  const request = { queue: 'whisper', readyTarget, now: new Date() } as const;
+  return (await admitFairly(createJobSchedule(storage.database), request, NO_CREDITS)).jobs;
 }
 
 const tenantsOf = async (ids: readonly string[]): Promise<readonly string[]> => {
@@ -59,9 +61,11 @@ describe('admission', () => {
     await waiting('ten_a', 100);
     const schedule = createJobSchedule(storage.database);
     const priorities: string[] = [];
+    let credits = NO_CREDITS;
     for (let readyTarget = 1; readyTarget <= 15; readyTarget += 1) {
-      const jobs = await schedule.admit({ queue: 'whisper', readyTarget, now: new Date() });
-      priorities.push(...jobs.map((job) => job.priority));
+      const round = await admitFairly(schedule, { queue: 'whisper', readyTarget, now: new Date() }, credits);
+      priorities.push(...round.jobs.map((job) => job.priority));
+      credits = round.credits;
     }
 
     expect(countsOf(priorities)).toEqual(WEIGHTED);

@@ -52,6 +52,7 @@ export const LAYERS: readonly Layer[] = [
     purpose: 'the loops that one server runs for all: admission, projector, reconciler, sweeps',
     folders: [
       'src/app',
+      'src/uploads',
       'src/storage',
       'src/messaging',
       'src/process',

@@ -1,19 +1,18 @@
 import { pino } from 'pino';
-import type { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { toId } from '../../src/domain/ids.ts';
 import type { NewJob } from '../../src/domain/new-job.ts';
-import { openDatabase } from '../../src/storage/database.ts';
-import { createJobStore } from '../../src/storage/job-store.ts';
+import { type Database, openDatabase } from '../../src/storage/database.ts';
+import { createJobStore, type JobStore } from '../../src/storage/job-store.ts';
 import { createTestDatabase } from './postgres.ts';
 
 export const TENANT = 'ten_default';
 export const DAY_MS = 86_400_000;
 
 export interface TestStorage {
-  readonly database: DataSource;
+  readonly database: Database;
   readonly url: string;
-  readonly store: ReturnType<typeof createJobStore>;
+  readonly store: JobStore;
   /** Inserts a job; what is not said is a NORMAL whisper job by URL. */
   insert(job?: Partial<NewJob>): Promise<string>;
   close(): Promise<void>;

@@ -4,7 +4,7 @@ import { ValidationError } from '../../../src/domain/errors.ts';
 import { endWaiting } from '../../../src/domain/job-endings.ts';
 import { deleteOldKeys } from '../../../src/storage/idempotency-keys.ts';
 import { createJobSchedule } from '../../../src/storage/job-schedule.ts';
-import { OffsetConflictError } from '../../../src/storage/job-transaction.ts';
+import { OffsetConflictError } from '../../../src/storage/projector-offset.ts';
 import { PostgresUploadRepository } from '../../../src/uploads/upload-repository.ts';
 import { aNewJob, DAY_MS, openTestStorage, TENANT, type TestStorage } from '../../support/storage.ts';
 

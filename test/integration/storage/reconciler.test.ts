@@ -1,8 +1,9 @@
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import type { AdmittedJob } from '../../../src/domain/admission.ts';
+import type { AdmittedJob } from '../../../src/domain/admitted-job.ts';
 import { Reconciler } from '../../../src/leader/reconciler.ts';
 import type { Broker } from '../../../src/messaging/broker.ts';
+import { createJobChecks } from '../../../src/storage/job-checks.ts';
 import { createJobSchedule } from '../../../src/storage/job-schedule.ts';
 import { eventually } from '../../support/edge.ts';
 import { openTestStorage, type TestStorage } from '../../support/storage.ts';
@@ -17,7 +18,9 @@ afterEach(() => storage.database.query('DELETE FROM jobs'));
 
 function aReconciler(broker: Broker): Reconciler {
   return new Reconciler({
-    ...{ store: storage.store, schedule: createJobSchedule(storage.database), broker },
+    ...{ store: storage.store, database: storage.database, broker },
+    schedule: createJobSchedule(storage.database),
+    checks: createJobChecks(storage.database),
     environment: { now: () => new Date(), random: () => 0, uuid: () => '' },
     brokerReady: () => true,
     retry: { baseDelayMs: 1, maxDelayMs: 1, maxLostRuns: 3 },

@@ -2,12 +2,11 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { UnavailableError } from '../../../src/domain/errors.ts';
 import type { LocalService } from '../../../src/local/local-service.ts';
 import { startPostgres } from '../../../src/local/postgres.ts';
-import { answersWithin, openDatabase } from '../../../src/storage/database.ts';
+import { answersWithin, type Database, openDatabase } from '../../../src/storage/database.ts';
 import { JobListener } from '../../../src/storage/job-listener.ts';
 import { createJobReader } from '../../../src/storage/job-reader.ts';
 import { createJobStore } from '../../../src/storage/job-store.ts';
@@ -20,7 +19,7 @@ const ORDER = { field: 'SUBMITTED_AT', direction: 'DESC' } as const;
 const log = pino({ level: 'silent' });
 let dataDirectory: string;
 let postgres: LocalService;
-let database: DataSource;
+let database: Database;
 
 beforeAll(async () => {
   dataDirectory = await mkdtemp(join(tmpdir(), 'silent-database-'));

@@ -1,5 +1,4 @@
 import { UnavailableError } from '../domain/errors.ts';
-import type { JobSchedule } from '../storage/job-schedule.ts';
 import type { JobStore } from '../storage/job-store.ts';
 
 const JOBS_A_SWEEP = 500;
@@ -7,21 +6,21 @@ const JOBS_A_SWEEP = 500;
 const JOBS_A_TRANSACTION = 50;
 
 /**
- * Deletes jobs whose retention is over, a bounded number each time and a few at once; fewer where the database finds
- * that too much.
+ * Deletes jobs whose retention is over, a bounded number each time in small transactions. Where a transaction takes the
+ * database too long, the next ones are smaller.
  *
- * @throws UnavailableError when not even one can be deleted.
+ * @throws UnavailableError when not even one job can be deleted.
  */
 export async function deleteExpired(
-  ports: { readonly store: JobStore; readonly schedule: Pick<JobSchedule, 'expired'> },
+  store: Pick<JobStore, 'expired' | 'transaction'>,
   now: Date,
 ): Promise<void> {
-  const ids = await ports.schedule.expired(now, JOBS_A_SWEEP);
+  const ids = await store.expired(now, JOBS_A_SWEEP);
   let size = JOBS_A_TRANSACTION;
   for (let next = 0; next < ids.length; ) {
     const batch = ids.slice(next, next + size);
     try {
-      await ports.store.transaction((jobs) => jobs.delete(batch));
+      await store.transaction((jobs) => jobs.delete(batch));
       next += batch.length;
     } catch (error) {
       if (!(error instanceof UnavailableError) || size === 1) throw error;

@@ -1,0 +1,81 @@
+import type { JobPriority, QueueName } from '../domain/vocabulary.ts';
+import type { Database } from './database.ts';
+import { priorityOf } from './job-rows.ts';
+
+export type JobChecks = ReturnType<typeof createJobChecks>;
+
+/**
+ * Jobs that the reconciler looks after. Each list is in the order of ids and continues after `afterId`, so that jobs
+ * which stay on it don't hide the others; each reads a partial index.
+ */
+export function createJobChecks(database: Database) {
+  return {
+    /** Admitted jobs without an event since `silentSince`. */
+    async silent(silentSince: Date, afterId: string, limit: number): Promise<readonly SilentJob[]> {
+      const rows: (Omit<SilentJob, 'priority' | 'taskSequence'> & {
+        priority: number;
+        taskSequence: string | null;
+      })[] = await database.query(
+        `SELECT id, queue, priority, status, attempt, task_sequence AS "taskSequence"
+           FROM jobs WHERE admitted_at IS NOT NULL AND greatest(admitted_at, last_event_at) < $1 AND id > $2
+          ORDER BY id LIMIT $3`,
+        [silentSince, afterId, limit],
+      );
+      return rows.map((row) => ({
+        ...row,
+        priority: priorityOf(row.priority),
+        taskSequence: row.taskSequence === null ? null : Number(row.taskSequence),
+      }));
+    },
+
+    admitted: (afterId: string, limit: number): Promise<readonly string[]> =>
+      idsOf(
+        database,
+        'SELECT id FROM jobs WHERE admitted_at IS NOT NULL AND id > $1 ORDER BY id LIMIT $2',
+        afterId,
+        limit,
+      ),
+
+    /** Jobs in the broker that are asked to stop; of one batch, those that wait come first. */
+    cancelsPending: (afterId: string, limit: number): Promise<readonly string[]> =>
+      idsOf(
+        database,
+        // A run that stops frees the slot in which a waiting job would start.
+        `SELECT id FROM (SELECT id, status FROM jobs
+            WHERE cancel_requested_at IS NOT NULL AND status IN ('QUEUED', 'PROCESSING') AND id > $1
+            ORDER BY id LIMIT $2) AS batch
+          ORDER BY status DESC, id`,
+        afterId,
+        limit,
+      ),
+
+    /** Jobs that wait although their deadline has passed. A run keeps to its deadline itself. */
+    pastDeadline: (now: Date, afterId: string, limit: number): Promise<readonly string[]> =>
+      idsOf(
+        database,
+        `SELECT id FROM jobs WHERE deadline IS NOT NULL AND status IN ('SCHEDULED', 'QUEUED', 'RETRYING')
+            AND id > $1 AND deadline <= $3 ORDER BY id LIMIT $2`,
+        afterId,
+        limit,
+        now,
+      ),
+  };
+}
+
+export interface SilentJob {
+  readonly id: string;
+  readonly queue: QueueName;
+  readonly priority: JobPriority;
+  readonly status: 'QUEUED' | 'PROCESSING';
+  readonly attempt: number;
+  readonly taskSequence: number | null;
+}
+
+async function idsOf(
+  database: Database,
+  sql: string,
+  ...parameters: readonly unknown[]
+): Promise<readonly string[]> {
+  const rows: { id: string }[] = await database.query(sql, [...parameters]);
+  return rows.map((row) => row.id);
+}
