@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { LAYERS, type Layer, PACKAGE_OWNERS } from './support/layers.ts';
+import { withLayersTable } from './support/layers-table.ts';
 import { findCycle, importsOf, readSources, type SourceFile } from './support/source-imports.ts';
 
 /** Directly below src: the programs and what puts them together. No layer may import them. */
@@ -46,6 +49,14 @@ describe('the architecture', () => {
     );
 
     expect(upward).toEqual([]);
+  });
+
+  it('is what docs/architecture.md shows (to rewrite its table: npm run check -- --update)', async () => {
+    const document = new URL('../docs/architecture.md', import.meta.url);
+
+    const updated = withLayersTable(await readFile(document, 'utf8'));
+
+    await expect(updated).toMatchFileSnapshot(fileURLToPath(document));
   });
 
   it('has every source file in a layer or among the programs', () => {
