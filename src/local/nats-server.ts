@@ -54,10 +54,10 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Local
     server = await ServiceProcess.start({
       name: 'nats-server',
       command: [binary.path, '-c', config],
-      deathSignal: 'INT',
+      ready: /Server is ready/,
       log,
     });
-    await server.waitForLine(/Server is ready/, START_TIMEOUT_MS, signal);
+    await server.untilReady(START_TIMEOUT_MS, signal);
     const port = await readPort(dataDirectory, `${basename(binary.path)}_${server.pid}.ports`);
     log.info({ servicePid: server.pid, port, version: binary.version }, 'nats-server is up');
     return {

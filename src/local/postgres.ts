@@ -83,21 +83,17 @@ async function launch(
       uid: runner.uid,
       gid: runner.gid,
       command: [binaries.postgres, ...settings(cluster.directory, port, options.durable)],
-      env: { ...process.env, LC_ALL: 'C' },
-      deathSignal: 'INT',
+      env: { LC_ALL: 'C' },
+      ready: /database system is ready to accept connections/,
       log: options.log,
     });
     try {
-      await server.waitForLine(
-        /database system is ready to accept connections/,
-        START_TIMEOUT_MS,
-        options.signal,
-      );
+      await server.untilReady(START_TIMEOUT_MS, options.signal);
       return { server, port };
     } catch (error) {
       await server.stop(STOP_POSTGRES);
       const mayPass =
-        LEAVING.test(server.tail()) || (options.port === undefined && PORT_TAKEN.test(server.tail()));
+        LEAVING.test(server.tail) || (options.port === undefined && PORT_TAKEN.test(server.tail));
       if (attempt >= START_ATTEMPTS || !mayPass) throw error;
       await delay(RETRY_MS);
     }

@@ -1,7 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { setTimeout as delay } from 'node:timers/promises';
-import { deathSignalPrefix } from '../process/death-signal.ts';
-import { stopInSteps } from '../process/stop-process.ts';
+import { Child, describeExit } from '../process/child.ts';
+import { sleep } from '../process/wait.ts';
 import { lastLines, openLogFile } from './log-file.ts';
 
 export interface ProgramOptions {
@@ -36,8 +34,7 @@ export class Program {
   readonly givenUp: Promise<ProgramError>;
   readonly #options: ProgramOptions;
   readonly #stopping = new AbortController();
-  #child: ChildProcess | null = null;
-  #exited: Promise<string> = Promise.resolve('never started');
+  #child: Child | null = null;
 
   constructor(options: ProgramOptions) {
     this.#options = options;
@@ -62,9 +59,7 @@ export class Program {
   /** SIGTERM, then SIGKILL when it takes longer than `graceMs`. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping.abort();
-    const child = this.#child;
-    if (child === null) return;
-    await stopInSteps((signal) => child.kill(signal), this.#exited, [
+    await this.#child?.stop([
       { signal: 'SIGTERM', waitMs: graceMs },
       { signal: 'SIGKILL', waitMs: 5_000 },
     ]);
@@ -100,7 +95,7 @@ export class Program {
       onNotice(
         `The ${name} crashed (${how}); starting it again in ${waitMs / 1000} s. Its last lines:\n${lines}`,
       );
-      await delay(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      await sleep(waitMs, this.#stopping.signal);
       if (this.#stopping.signal.aborted) return;
     }
   }
@@ -109,23 +104,13 @@ export class Program {
     const log = await openLogFile(this.#options.logFile);
     try {
       if (this.#stopping.signal.aborted) return 'stopped before it started';
-      const node = [process.execPath, '--enable-source-maps', this.#options.script];
-      const [file = process.execPath, ...args] = [...(await deathSignalPrefix('TERM')), ...node];
-      // A session of its own: Ctrl-C reaches only us, and we stop things in order.
-      const child = spawn(file, args, {
-        detached: true,
+      this.#child = await Child.start([process.execPath, '--enable-source-maps', this.#options.script], {
         env: this.#options.env,
-        stdio: ['ignore', log.fd, log.fd, 'ipc'],
+        deathSignal: 'TERM',
+        logFile: log.fd,
+        onMessage: (message) => this.#receive(message, onReady),
       });
-      this.#child = child;
-      this.#exited = new Promise((resolve) => {
-        child.once('error', (error) => resolve(error.message));
-        child.once('exit', (code, signal) =>
-          resolve(signal === null ? `exit code ${code}` : `signal ${signal}`),
-        );
-      });
-      child.on('message', (message: unknown) => this.#receive(message, onReady));
-      return await this.#exited;
+      return describeExit(await this.#child.ended);
     } finally {
       this.#child = null;
       await log.close();

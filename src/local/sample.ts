@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
+import { onAbort, withTimeout } from '../process/wait.ts';
 
 /** What the terminal shows of the sample, as it happens. */
 export interface SampleView {
@@ -139,7 +140,7 @@ async function upload(serverUrl: string, recording: string, signal: AbortSignal)
     method: 'PUT',
     headers: Object.fromEntries(target.headers.map(({ name, value }) => [name, value])),
     body: bytes,
-    signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
+    signal: withTimeout(signal, REQUEST_TIMEOUT_MS),
   });
   if (!response.ok)
     throw new SampleError(`The upload failed with ${response.status}: ${await response.text()}`);
@@ -156,7 +157,7 @@ async function request<Data>(
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ query, variables }),
-    signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
+    signal: withTimeout(signal, REQUEST_TIMEOUT_MS),
   });
   const { data, errors } = (await response.json()) as {
     readonly data?: Data | null;
@@ -195,10 +196,9 @@ async function watch(
 ): Promise<string> {
   const url = new URL('/graphql', serverUrl.replace(/^http/, 'ws')).href;
   const client = createClient({ url, webSocketImpl: WebSocket, retryAttempts: 10 });
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(JOB_TIMEOUT_MS)]);
+  const limit = withTimeout(signal, JOB_TIMEOUT_MS);
   const events = client.iterate<ProgressEvent>({ query: WATCH, variables: { id: jobId } });
-  const stop = (): void => void events.return?.();
-  limit.addEventListener('abort', stop);
+  const forget = onAbort(limit, () => void events.return?.());
   // A connection that comes back begins with everything so far.
   const segments = new Map<number, SampleSegment>();
   try {
@@ -218,7 +218,7 @@ async function watch(
       return [...segments.values()].map((segment) => segment.text.trim()).join(' ');
     }
   } finally {
-    limit.removeEventListener('abort', stop);
+    forget();
     await client.dispose();
   }
   signal.throwIfAborted();

@@ -59,7 +59,7 @@ async function run(): Promise<void> {
   if (watch) {
     const failure = failureOf(lost, stopAsked());
     const programs = await watchPrograms(env);
-    shutdown.add(programs.stop, programs.killNow);
+    shutdown.add(programs.stop);
     terminal.say(`  GraphiQL   http://${config.HOST}:${env.PORT}/graphql\n`);
     return failure;
   }

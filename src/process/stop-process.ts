@@ -1,24 +1,27 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { identityOf } from './process-identity.ts';
+import { sleep, unlessAborted } from './wait.ts';
 
 export interface StopStep {
   readonly signal: NodeJS.Signals;
   readonly waitMs: number;
 }
 
-/** Sends one signal after the other until `exited` settles; the last step's wait is all the time there is. */
+/**
+ * Sends one signal after the other until the process has ended.
+ *
+ * @param ended Resolves when it has; must not reject.
+ * @returns False when it still runs after the last step.
+ */
 export async function stopInSteps(
   send: (signal: NodeJS.Signals) => void,
-  exited: Promise<unknown>,
+  ended: Promise<unknown>,
   steps: readonly StopStep[],
 ): Promise<boolean> {
-  for (const step of steps) {
-    send(step.signal);
-    const waiting = new AbortController();
-    const timer = delay(step.waitMs, false, { signal: waiting.signal }).catch(() => false);
-    const ended = await Promise.race([exited.then(() => true), timer]);
-    waiting.abort();
-    if (ended) return true;
+  for (const { signal, waitMs } of steps) {
+    send(signal);
+    const limit = AbortSignal.timeout(waitMs);
+    await unlessAborted(ended, limit).catch(() => undefined);
+    if (!limit.aborted) return true;
   }
   return false;
 }
@@ -27,12 +30,9 @@ export async function stopInSteps(
 export async function stopStranger(pid: number, steps: readonly StopStep[]): Promise<boolean> {
   const identity = await identityOf(pid);
   if (identity === null) return true;
-  const watching = new AbortController();
-  try {
-    return await stopInSteps((signal) => send(pid, signal), untilGone(pid, identity, watching.signal), steps);
-  } finally {
-    watching.abort();
-  }
+  const over = new AbortController();
+  const ended = untilGone(pid, identity, over.signal);
+  return stopInSteps((signal) => send(pid, signal), ended, steps).finally(() => over.abort());
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {
@@ -43,9 +43,7 @@ function send(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Nothing tells a process of a stranger's end, so this looks; it is bounded by the caller's steps. */
+/** The system reports only the ends of children, so this polls. */
 async function untilGone(pid: number, identity: string, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted && (await identityOf(pid)) === identity) {
-    await delay(50, undefined, { signal }).catch(() => undefined);
-  }
+  while (!signal.aborted && (await identityOf(pid)) === identity) await sleep(50, signal);
 }

@@ -45,6 +45,19 @@ export async function unlessAborted<Value>(promise: Promise<Value>, signal: Abor
   }
 }
 
+const timeouts = new WeakMap<AbortSignal, AbortSignal>();
+
+/**
+ * A signal that aborts with this one, or after `ms` with a TimeoutError. By itself, `AbortSignal.any` does not keep the
+ * timeout from the garbage collector (Node 20), and then it never comes.
+ */
+export function withTimeout(signal: AbortSignal, ms: number): AbortSignal {
+  const timeout = AbortSignal.timeout(ms);
+  const either = AbortSignal.any([signal, timeout]);
+  timeouts.set(either, timeout);
+  return either;
+}
+
 /** Wakes a loop that waits. A ring while the loop is busy ends its next wait at once. */
 export class Bell {
   #rung = false;

@@ -89,11 +89,11 @@ function createNode(
       server = await ServiceProcess.start({
         name: `nats-server ${name}`,
         command: [program, '-c', CONFIGURATION],
-        env: { ...process.env, ...env, STORE_DIR: store },
-        deathSignal: 'KILL',
+        env: { ...env, STORE_DIR: store },
+        ready: /Server is ready/,
         log,
       });
-      await server.waitForLine(/Server is ready/, START_TIMEOUT_MS);
+      await server.untilReady(START_TIMEOUT_MS);
     },
     stop: () => end(STOP),
     kill: () => end([{ signal: 'SIGKILL', waitMs: 10_000 }]),

@@ -1,6 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ChildExit, runChild } from '../../src/process/run-child.ts';
+import type { ChildExit } from '../../src/process/child.ts';
+import { runChild } from '../../src/process/run-child.ts';
+import { withTimeout } from '../../src/process/wait.ts';
 import { EngineError } from '../engines/engine.ts';
 import { DecodeFailure } from './decode-failure.ts';
 import { type FfmpegReport, readFfmpegOutput, readFfmpegProgress } from './ffmpeg-output.ts';
@@ -65,7 +67,7 @@ export async function decodeAudio(
 async function runFfmpeg(path: string, output: string, options: DecodeOptions, signal: AbortSignal) {
   const timeoutMs = Math.max(MIN_TIMEOUT_MS, options.maxDurationMs / SLOWEST_SPEED);
   const maxBytes = Math.ceil((options.maxDurationMs + 2000) * WAV_BYTES_PER_MS);
-  const timeout = AbortSignal.timeout(timeoutMs);
+  const either = withTimeout(signal, timeoutMs);
   try {
     return await runChild(
       options.ffmpegPath,
@@ -79,12 +81,12 @@ async function runFfmpeg(path: string, output: string, options: DecodeOptions, s
         },
         ...listenersFor(options),
       },
-      AbortSignal.any([signal, timeout]),
+      either,
     );
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (error instanceof EngineError) throw error;
-    if (timeout.aborted) throw DecodeFailure.timeout();
+    if (either.aborted) throw DecodeFailure.timeout();
     throw DecodeFailure.missing(String(error));
   }
 }

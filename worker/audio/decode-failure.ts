@@ -1,3 +1,4 @@
+import { lastChars } from '../../src/domain/cut-text.ts';
 import type { FailureKind } from '../../src/domain/vocabulary.ts';
 import { EngineError } from '../engines/engine.ts';
 import { withoutPaths } from '../run/without-paths.ts';
@@ -9,7 +10,7 @@ function make(kind: FailureKind, code: string, retryable: boolean, message: stri
       code,
       message,
       retryable,
-      ...(detail === undefined ? {} : { detail: withoutPaths(detail).slice(-4096) }),
+      ...(detail === undefined ? {} : { detail: lastChars(withoutPaths(detail), 4096) }),
     });
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { firstChars } from '../../src/domain/cut-text.ts';
 import { EngineError } from '../engines/engine.ts';
 
 const MAX_RETRY_AFTER_MS = 3_600_000;
@@ -15,7 +16,7 @@ function failure(code: string, retryable: boolean, message: string, more: { retr
         message,
         retryable,
         ...more,
-        ...(options.detail === undefined ? {} : { detail: options.detail.slice(0, 4096) }),
+        ...(options.detail === undefined ? {} : { detail: firstChars(options.detail, 4096) }),
       },
       options,
     );

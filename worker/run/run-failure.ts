@@ -1,4 +1,5 @@
 import { FailureMessage } from '../../src/contract/messages.ts';
+import { firstChars } from '../../src/domain/cut-text.ts';
 import { FAILURE_KINDS, type Failure } from '../../src/domain/vocabulary.ts';
 
 /** The user, through the server, asked the run to stop. */
@@ -78,9 +79,9 @@ function withinLimits(failure: Failure): Failure {
   const { retryAfterMs, detail } = failure;
   return {
     ...failure,
-    code: String(failure.code).slice(0, 64) || NO_REASON.code,
-    message: String(failure.message).slice(0, 1000) || NO_REASON.message,
+    code: firstChars(String(failure.code), 64) || NO_REASON.code,
+    message: firstChars(String(failure.message), 1000) || NO_REASON.message,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs: Math.max(0, Math.round(retryAfterMs)) }),
-    ...(detail === undefined ? {} : { detail: String(detail).slice(0, 4096) }),
+    ...(detail === undefined ? {} : { detail: firstChars(String(detail), 4096) }),
   };
 }

@@ -15,7 +15,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-test('tells lines as they come, and how the program ended', async () => {
+test('reports lines as they come, and how the program ended', async () => {
   const lines: string[] = [];
   const exit = await runChild(
     'sh',
@@ -27,14 +27,23 @@ test('tells lines as they come, and how the program ended', async () => {
   expect(exit).toMatchObject({ code: 7, signal: null, errorTail: 'two\n' });
 });
 
-test('keeps what was said first and last, not all of a flood', async () => {
+test('keeps the first and the last of a flood of output', async () => {
   const exit = await runChild('sh', ['-c', 'yes a long line | head -c 5000000 >&2; echo end >&2'], {}, never);
   expect(exit.errorHead.length).toBeLessThan(20_000);
   expect(exit.errorTail.length).toBeLessThanOrEqual(4096);
   expect(exit.errorTail).toContain('end');
 });
 
-test('kills a program and those it started, and tells no line after', async () => {
+test('cuts what it keeps between characters', async () => {
+  // Each is a pair of UTF-16 units, and the spaces put pairs across the ends of both parts.
+  const flood = 'process.stderr.write(` ` + `\\u{1F600}`.repeat(20000) + ` `)';
+  const exit = await runChild(process.execPath, ['-e', flood], {}, never);
+  expect(exit.errorHead).toMatch(/^ (?:\u{1F600})+$/u);
+  expect(exit.errorTail).toMatch(/^(?:\u{1F600})+ $/u);
+  expect(exit.errorTail.length).toBeGreaterThan(4000);
+});
+
+test('kills a program and those it started, and reports no line after', async () => {
   const cancel = new AbortController();
   const reason = new Error('enough');
   const pids: number[] = [];
@@ -42,7 +51,6 @@ test('kills a program and those it started, and tells no line after', async () =
     'sh',
     ['-c', 'sleep 60 & echo $!; while true; do echo 0; sleep 0.01; done'],
     {
-      group: true,
       onLine: (line) => {
         pids.push(Number(line));
         if (pids.length === 2) cancel.abort(reason);

@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { aborted, Bell, onAbort, sleep, unlessAborted } from '../../../src/process/wait.ts';
+import { aborted, Bell, onAbort, sleep, unlessAborted, withTimeout } from '../../../src/process/wait.ts';
 
 const never = new AbortController().signal;
 const LONG_MS = 600_000;
@@ -85,6 +87,29 @@ describe('sleep', () => {
     await sleep(LONG_MS, stop.signal);
 
     expect(Date.now() - startedAt).toBeLessThan(5000);
+  });
+});
+
+describe('withTimeout', () => {
+  it('aborts in time, even if the garbage collector runs meanwhile', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect: () => void = runInNewContext('gc');
+    const ended = aborted(withTimeout(never, 50));
+    for (let turn = 0; turn < 5; turn += 1) {
+      collect();
+      await nextTurn();
+    }
+
+    await ended;
+  });
+
+  it('aborts with the signal, and with its reason', async () => {
+    const stop = new AbortController();
+    const either = withTimeout(stop.signal, LONG_MS);
+    stop.abort(new Error('stopped'));
+
+    expect(either.reason).toEqual(new Error('stopped'));
+    expect(withTimeout(stop.signal, LONG_MS).aborted).toBe(true);
   });
 });
 

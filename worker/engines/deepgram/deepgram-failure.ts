@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { firstChars } from '../../../src/domain/cut-text.ts';
 import type { Failure } from '../../../src/domain/vocabulary.ts';
 
 /** What came back instead of a transcript. */
@@ -47,7 +48,7 @@ export function failureOf(answer: RefusedAnswer, now: Date): Failure {
   const { code, message } = describeBody(answer.body);
   const rule = ruleFor(answer.status, code, message);
   const retryAfterMs = rule.retryable ? parseRetryAfterMs(answer.retryAfter, now) : null;
-  const detail = `HTTP ${answer.status} ${code} ${message}`.slice(0, MAX_DETAIL_CHARACTERS).trim();
+  const detail = firstChars(`HTTP ${answer.status} ${code} ${message}`, MAX_DETAIL_CHARACTERS).trim();
   return { ...rule, ...(retryAfterMs === null ? {} : { retryAfterMs }), detail };
 }
 

@@ -2,9 +2,10 @@ import { createHash, randomUUID } from 'node:crypto';
 import { chmod, copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { arch, availableParallelism, cpus, freemem, platform } from 'node:os';
 import { join } from 'node:path';
+import type { ChildExit } from '../../../src/process/child.ts';
 import { withLock } from '../../../src/process/file-lock.ts';
 import { findExecutable, isExecutable } from '../../../src/process/find-executable.ts';
-import { type ChildExit, runChild } from '../../../src/process/run-child.ts';
+import { runChild } from '../../../src/process/run-child.ts';
 import { PATCH_VERSION, patchWhisperCli } from './whisper-cli-patch.ts';
 import { WhisperMissingError } from './whisper-failure.ts';
 
@@ -140,7 +141,7 @@ async function step(
   options: { readonly onLine?: (line: string) => void },
   signal: AbortSignal,
 ): Promise<ChildExit> {
-  const exit = await runChild(command, args, { ...options, group: true }, signal).catch((error: unknown) => {
+  const exit = await runChild(command, args, options, signal).catch((error: unknown) => {
     if (signal.aborted) throw signal.reason;
     throw new WhisperMissingError(
       `whisper-cli could not be built: ${what} failed (${String(error)}). ${REMEDY}`,

@@ -1,5 +1,6 @@
+import { lastChars } from '../../../src/domain/cut-text.ts';
 import type { FailureKind } from '../../../src/domain/vocabulary.ts';
-import type { ChildExit } from '../../../src/process/run-child.ts';
+import type { ChildExit } from '../../../src/process/child.ts';
 import { withoutPaths } from '../../run/without-paths.ts';
 import { EngineError } from '../engine.ts';
 
@@ -16,7 +17,7 @@ function make(kind: FailureKind, code: string, retryable: boolean, message: stri
         code,
         message,
         retryable,
-        ...(detail === undefined ? {} : { detail: withoutPaths(detail).slice(-4096) }),
+        ...(detail === undefined ? {} : { detail: lastChars(withoutPaths(detail), 4096) }),
       },
       { cause },
     );
