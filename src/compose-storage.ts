@@ -24,8 +24,10 @@ export type Storage = Awaited<ReturnType<typeof openStorage>>;
 
 /** @throws SchemaMismatchError when the database is not this version's. */
 export async function openStorage(config: ServerConfig, log: Logger) {
+  const pooled = config.DATABASE_DIRECT_URL !== undefined;
   const database = await openDatabase({
     url: config.DATABASE_URL,
+    pooled,
     poolSize: POOL_SIZE,
     log,
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
@@ -34,6 +36,7 @@ export async function openStorage(config: ServerConfig, log: Logger) {
   // An admission that a crash forgets is done again, and the fence makes the second task harmless.
   const relaxed = await openDatabase({
     url: config.DATABASE_URL,
+    pooled,
     poolSize: SCHEDULE_POOL_SIZE,
     log,
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,

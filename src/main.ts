@@ -2,6 +2,7 @@ import { ConfigError, readServerConfig } from './config/config.ts';
 import { createLogger } from './observability/logger.ts';
 import { aborted } from './process/wait.ts';
 import { startServer } from './server.ts';
+import { PoolerError } from './storage/database.ts';
 import { SchemaMismatchError } from './storage/migrate.ts';
 
 /** Exit codes: 0 stopped as asked, 1 failed, 2 misconfigured. */
@@ -25,9 +26,9 @@ try {
   await server.stop();
   process.exit(0);
 } catch (error) {
-  const expected = error instanceof ConfigError || error instanceof SchemaMismatchError;
+  const expected = [ConfigError, PoolerError, SchemaMismatchError].some((type) => error instanceof type);
   process.stderr.write(
-    `${expected ? error.message : String(error instanceof Error ? error.stack : error)}\n`,
+    `${expected && error instanceof Error ? error.message : String(error instanceof Error ? error.stack : error)}\n`,
   );
   process.exit(expected ? MISCONFIGURED : 1);
 }

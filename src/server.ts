@@ -61,7 +61,7 @@ export async function startServer(config: ServerConfig, log: Logger): Promise<Ru
     createMetricSources({ queues: storage.queues, ...live, brokerConnected: () => session.connected }),
   );
   const listener = new JobListener(
-    config.DATABASE_URL,
+    config.DATABASE_DIRECT_URL ?? config.DATABASE_URL,
     {
       onJobChanged: (jobId) => live.hub.jobChanged(jobId),
       onJobsWaiting: (queue) => leader.admission.wake(queue),
@@ -76,7 +76,7 @@ export async function startServer(config: ServerConfig, log: Logger): Promise<Ru
   const listening = session.run();
   const leadership = new Leadership({
     ...{ serverId, log },
-    url: config.DATABASE_URL,
+    url: config.DATABASE_DIRECT_URL ?? config.DATABASE_URL,
     lead: (signal) => leader.run(signal),
   });
   leadership.start();

@@ -32,6 +32,8 @@ const SharedEnvironment = z.object({
 
 const ServerEnvironment = SharedEnvironment.extend({
   DATABASE_URL: Url.default('postgres://postgres@127.0.0.1:5432/postgres'),
+  /** Postgres itself, where DATABASE_URL leads to a pooler in transaction mode. */
+  DATABASE_DIRECT_URL: Url.optional(),
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: z.coerce.number().int().min(0).max(65535).default(4000),
   PUBLIC_URL: Url.optional(),

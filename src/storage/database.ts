@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
-import { DataSource, type QueryRunner, type ReplicationMode } from 'typeorm';
+import { DataSource, type DataSourceOptions, type QueryRunner, type ReplicationMode } from 'typeorm';
 import { CreateTables1763769600000 } from '../../migrations/1763769600000-create-tables.ts';
 import { UnavailableError, ValidationError } from '../domain/errors.ts';
 import type { Logger } from '../observability/logger.ts';
@@ -18,6 +18,24 @@ export interface DatabaseOptions {
   readonly statementTimeoutMs?: number;
   /** Commits do not wait for the disk: for changes that may be lost in a crash of Postgres, as a later round repeats them. */
   readonly relaxedCommits?: boolean;
+  /**
+   * The URL leads to a pooler in transaction mode, so that nothing may stick to a connection: no session settings
+   * (the database's own hold) and no prepared statements.
+   */
+  readonly pooled?: boolean;
+}
+
+/** A pooler in transaction mode stands before Postgres, and the configuration does not say so. */
+export class PoolerError extends Error {
+  override readonly name = 'PoolerError';
+
+  constructor(options?: ErrorOptions) {
+    super(
+      'DATABASE_URL leads to a connection pooler in transaction mode, where locks and session settings do not hold. ' +
+        'Set DATABASE_DIRECT_URL to the address of Postgres itself, or switch the pooler to session mode.',
+      options,
+    );
+  }
 }
 
 export interface PreparedStatement {
@@ -32,6 +50,13 @@ export interface PreparedStatement {
  * see an UnavailableError or a ValidationError where one applies.
  */
 export class Database extends DataSource {
+  readonly #pooled: boolean;
+
+  constructor(options: DataSourceOptions, pooled: boolean) {
+    super(options);
+    this.#pooled = pooled;
+  }
+
   override createQueryRunner(mode?: ReplicationMode): QueryRunner {
     const runner = super.createQueryRunner(mode);
     const query = runner.query.bind(runner) as (...args: unknown[]) => Promise<unknown>;
@@ -42,42 +67,74 @@ export class Database extends DataSource {
   /** For hot statements whose planning takes longer than their execution: each connection plans them once. */
   async queryPrepared<Row>(statement: PreparedStatement, values: readonly unknown[]): Promise<Row[]> {
     const { master } = this.driver as unknown as { readonly master: pg.Pool };
-    const { rows } = await withTranslatedErrors(() => master.query({ ...statement, values: [...values] }));
+    const { name, text } = statement;
+    const query = this.#pooled ? { text } : { name, text };
+    const { rows } = await withTranslatedErrors(() => master.query({ ...query, values: [...values] }));
     return rows;
   }
 }
 
-/** Opens the pool; the first connection is made at once, so that a wrong URL fails here. */
+/**
+ * Opens the pool; the first connection is made at once, so that a wrong URL fails here.
+ *
+ * @throws PoolerError where a pooler dropped or refused the session settings.
+ */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const statementTimeoutMs = options.statementTimeoutMs ?? 0;
   const silenceMs = Math.ceil((statementTimeoutMs * 4) / 3);
-  const database = new Database({
-    type: 'postgres',
-    url: options.url,
-    entities: [...TABLES],
-    migrations: [...MIGRATIONS],
-    migrationsTableName: 'migrations',
-    uuidExtension: 'pgcrypto',
-    installExtensions: false,
-    poolSize: options.poolSize,
-    applicationName: 'transcription-service',
-    connectTimeoutMS: 5000,
-    poolErrorHandler: (err: Error) => options.log.warn({ err }, 'an idle database connection failed'),
-    extra: {
-      statement_timeout: statementTimeoutMs,
-      // Else a server that is suspended in the middle of a transaction would keep its locks.
-      idle_in_transaction_session_timeout: 5000,
-      ...KEEP_ALIVE,
-      // The pool closes idle connections before `endWhenSilent` would take them for dead.
-      ...(silenceMs > 0 ? { idleTimeoutMillis: Math.ceil(silenceMs / 2) } : {}),
-      onConnect: (client: pg.ClientBase) => {
-        if (silenceMs > 0) endWhenSilent(client, silenceMs);
+  const pooled = options.pooled ?? false;
+  const database = new Database(
+    {
+      type: 'postgres',
+      url: options.url,
+      entities: [...TABLES],
+      migrations: [...MIGRATIONS],
+      migrationsTableName: 'migrations',
+      uuidExtension: 'pgcrypto',
+      installExtensions: false,
+      poolSize: options.poolSize,
+      applicationName: 'transcription-service',
+      connectTimeoutMS: 5000,
+      poolErrorHandler: (err: Error) => options.log.warn({ err }, 'an idle database connection failed'),
+      extra: {
+        ...(pooled ? {} : sessionSettings(options, statementTimeoutMs)),
+        ...KEEP_ALIVE,
+        // The pool closes idle connections before `endWhenSilent` would take them for dead.
+        ...(silenceMs > 0 ? { idleTimeoutMillis: Math.ceil(silenceMs / 2) } : {}),
+        onConnect: (client: pg.ClientBase) => {
+          if (silenceMs > 0) endWhenSilent(client, silenceMs);
+        },
       },
-      ...(options.relaxedCommits === true ? { options: '-c synchronous_commit=off' } : {}),
     },
-  });
-  await database.initialize();
+    pooled,
+  );
+  try {
+    await database.initialize();
+  } catch (error) {
+    if (/unsupported startup parameter/.test(String(error))) throw new PoolerError({ cause: error });
+    throw error;
+  }
+  if (!pooled && statementTimeoutMs > 0) await refusePooler(database, statementTimeoutMs);
   return database;
+}
+
+function sessionSettings({ relaxedCommits }: DatabaseOptions, statementTimeoutMs: number): object {
+  return {
+    statement_timeout: statementTimeoutMs,
+    // Else a server that is suspended in the middle of a transaction would keep its locks.
+    idle_in_transaction_session_timeout: 5000,
+    ...(relaxedCommits === true ? { options: '-c synchronous_commit=off' } : {}),
+  };
+}
+
+/** Poolers can be told to ignore startup parameters; Postgres never does. */
+async function refusePooler(database: Database, statementTimeoutMs: number): Promise<void> {
+  const [row]: { setting: string }[] = await database.query(
+    `SELECT setting FROM pg_settings WHERE name = 'statement_timeout'`,
+  );
+  if (Number(row?.setting) === statementTimeoutMs) return;
+  await database.destroy();
+  throw new PoolerError();
 }
 
 /** Whether the database answers within this time. */

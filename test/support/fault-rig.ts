@@ -34,6 +34,8 @@ export interface FaultRigOptions {
   /** By default one of the Postgres that all tests share. */
   readonly databaseUrl?: string;
   readonly servers?: number;
+  /** Further variables of every server, such as the address of a pooler before the database. */
+  readonly serverEnv?: (databaseUrl: string) => Promise<Readonly<Record<string, string>>>;
 }
 
 /** Real servers and workers of the scripted engine, with everything that a test may break. */
@@ -80,12 +82,15 @@ export async function startFaultRig(options: FaultRigOptions = {}): Promise<Faul
   const nc = await connectToNats({ url: nats.url, name: 'test', log: createLogger('test', 'silent') });
   stops.push(() => nc.close());
 
+  const serverEnv = (await options.serverEnv?.(database.url)) ?? {};
+
   const startServer: FaultRig['startServer'] = async (env = {}) => {
     const server = await startServerProcess({
       ...QUICK_SERVER,
       DATABASE_URL: database.url,
       NATS_URL: nats.url,
       DATA_DIR: directory,
+      ...serverEnv,
       ...env,
     });
     stops.push(() => {
