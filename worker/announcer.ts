@@ -6,8 +6,8 @@ import { queueOf } from '../src/domain/vocabulary.ts';
 import { isConnected, type NatsConnection } from '../src/messaging/connection.ts';
 import type { EngineModel, TranscriptionEngine } from './engines/engine.ts';
 
-/** What an announcement says that changes. */
-export interface WorkerNews {
+/** The fields of an announcement that change. */
+export interface WorkerState {
   readonly status: WorkerAnnouncement['status'];
   readonly busy: number;
   readonly processed: number;
@@ -19,17 +19,17 @@ export interface WorkerNews {
 export interface AnnouncerOptions {
   readonly nc: NatsConnection;
   readonly workerId: string;
-  /** Shown to people; the machine's name by default. */
+  /** For people; the machine's name by default. */
   readonly name: string | undefined;
   readonly version: string;
   readonly engine: TranscriptionEngine;
   readonly models: readonly EngineModel[];
   readonly slots: number;
   readonly everyMs: number;
-  readonly news: () => WorkerNews;
+  readonly state: () => WorkerState;
 }
 
-/** Says who this worker is and what it does: every few seconds, and at once when that changes. */
+/** Announces this worker and its state: every few seconds, and at once after a change. */
 export class Announcer {
   readonly #options: AnnouncerOptions;
   readonly #startedAt = Date.now();
@@ -49,9 +49,9 @@ export class Announcer {
   }
 
   announce(): void {
-    const { nc, workerId, name, version, engine, models, slots, news } = this.#options;
+    const { nc, workerId, name, version, engine, models, slots, state } = this.#options;
     if (!isConnected(nc) || nc.isDraining()) return;
-    const current = news();
+    const current = state();
     const announcement: WorkerAnnouncement = {
       v: PROTOCOL_VERSION,
       workerId,

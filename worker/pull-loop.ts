@@ -8,10 +8,10 @@ import { Bell, sleep } from '../src/process/wait.ts';
 import type { WorkerTiming } from './timing.ts';
 
 /** One sweep in so many begins with the least urgent lane, so that it never starves. */
-const FAIR_SWEEP = 10;
-/** No pull answered for so long, on a connection that seems to stand, and it is made anew. */
+const REVERSED_EVERY = 10;
+/** After so long without an answer to a pull, on a connection that seems to work, the worker reconnects. */
 const MAX_SILENCE_MS = 60_000;
-const TROUBLE_PAUSE_MS = 1_000;
+const RETRY_MS = 1_000;
 
 export interface PullLoopOptions {
   readonly nc: NatsConnection;
@@ -19,11 +19,11 @@ export interface PullLoopOptions {
   readonly queue: QueueName;
   readonly slots: number;
   readonly timing: WorkerTiming;
-  /** False while the engine could not work anyway. */
+  /** False while the engine cannot work. */
   readonly isAvailable: () => boolean;
   /** Runs a task to its end; never rejects. */
   readonly run: (delivery: Delivery) => Promise<void>;
-  /** Told when a run began or ended. */
+  /** Called when a run began or ended. */
   readonly onChange: () => void;
 }
 
@@ -34,6 +34,7 @@ export class PullLoop {
   readonly #running = new Set<Promise<void>>();
   #sweeps = 0;
   #silentSince: number | null = null;
+  /** The lane that got a task since the last sweep. */
   #woken: JobPriority | null = null;
 
   constructor(options: PullLoopOptions) {
@@ -44,7 +45,7 @@ export class PullLoop {
     return this.#running.size;
   }
 
-  /** Until the signal aborts; runs go on after that, see `idle`. */
+  /** Pulls until the signal aborts; runs continue after that, see `idle`. */
   async pull(signal: AbortSignal): Promise<void> {
     const { nc, queue, slots, timing, isAvailable } = this.#options;
     const wake = nc.subscribe(wakeSubject(queue), {
@@ -52,15 +53,16 @@ export class PullLoop {
     });
     try {
       while (!signal.aborted) {
-        const ready = this.busy < slots && isAvailable() && isConnected(nc);
-        if (!ready) {
-          await this.#bell.wait(signal, TROUBLE_PAUSE_MS);
+        const isReady = this.busy < slots && isAvailable() && isConnected(nc);
+        if (!isReady) {
+          await this.#bell.wait(signal, RETRY_MS);
           continue;
         }
         this.#bell.clear();
         const delivery = await this.#sweep(signal);
         if (delivery !== null && signal.aborted) await delivery.nak();
         else if (delivery !== null) this.#begin(delivery);
+        // Random, so that the workers of a fleet do not pull in the same moment.
         else await this.#bell.wait(signal, timing.idleMs * (0.75 + Math.random() / 2));
       }
     } finally {
@@ -68,7 +70,7 @@ export class PullLoop {
     }
   }
 
-  /** Settles when no run is left. */
+  /** Resolves when no run is left. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
@@ -91,49 +93,58 @@ export class PullLoop {
 
   async #sweep(signal: AbortSignal): Promise<Delivery | null> {
     const { nc, queue } = this.#options;
+    this.#sweeps += 1;
+    const woken = this.busy === 0 ? this.#woken : null;
+    this.#woken = null;
     try {
-      for (const priority of this.#lanes()) {
+      for (const priority of laneOrder(queue, this.#sweeps, woken)) {
         if (signal.aborted) return null;
         const delivery = await pullTask(nc, queue, priority);
         this.#silentSince = null;
         if (delivery !== null) return delivery;
       }
     } catch (error) {
-      await this.#onTrouble(error, signal);
+      await this.#onFailure(error, signal);
     }
     return null;
   }
 
-  /** An idle worker that was woken knows which lane has something, and the others were empty just now. */
-  #lanes(): readonly JobPriority[] {
-    const lanes = lanesOf(this.#options.queue).map((lane) => lane.priority);
-    this.#sweeps += 1;
-    const woken = this.#woken;
-    this.#woken = null;
-    if (woken !== null && this.busy === 0) return [woken, ...lanes.filter((priority) => priority !== woken)];
-    return this.#sweeps % FAIR_SWEEP === 0 ? lanes.toReversed() : lanes;
-  }
-
-  async #onTrouble(error: unknown, signal: AbortSignal): Promise<void> {
+  async #onFailure(error: unknown, signal: AbortSignal): Promise<void> {
     const { nc, log } = this.#options;
     if (nc.isClosed() || nc.isDraining()) return;
     if (error instanceof CodecError) {
-      log.error({ err: error }, 'task of an unknown form taken off its lane');
+      log.error({ err: error }, 'a task that this version cannot read was taken off its lane');
       return;
     }
     if (!(error instanceof PullTimeoutError || error instanceof NatsAwayError)) {
-      log.warn({ err: error }, 'no task could be taken');
-      await sleep(TROUBLE_PAUSE_MS, signal);
+      log.warn({ err: error }, 'pulling a task failed');
+      await sleep(RETRY_MS, signal);
       return;
     }
-    // Once, until it goes well again: a worker may be up long before its server makes the lanes.
+    // Logged once until a pull succeeds: a worker may start long before its server creates the lanes.
     if (this.#silentSince === null) {
-      this.#silentSince = Date.now();
-      log.warn({ reason: error.message }, 'no task could be taken');
+      this.#silentSince = performance.now();
+      log.warn({ reason: error.message }, 'pulling a task failed');
     }
-    if (Date.now() - this.#silentSince < MAX_SILENCE_MS || !isConnected(nc)) return;
-    this.#silentSince = Date.now();
-    log.warn('NATS answers no pull; connecting anew');
+    if (performance.now() - this.#silentSince < MAX_SILENCE_MS || !isConnected(nc)) return;
+    this.#silentSince = performance.now();
+    log.warn('NATS answers no pull; reconnecting');
     await nc.reconnect();
   }
+}
+
+/**
+ * In which order one sweep pulls from the lanes of a queue: from the most to the least urgent; now and then the other
+ * way round; and for an idle worker that was woken, first from the lane that woke it, since the others were empty.
+ *
+ * @param sweep The number of the sweep, from 1.
+ */
+export function laneOrder(
+  queue: QueueName,
+  sweep: number,
+  woken: JobPriority | null,
+): readonly JobPriority[] {
+  const lanes = lanesOf(queue).map(({ priority }) => priority);
+  if (woken !== null) return [woken, ...lanes.filter((priority) => priority !== woken)];
+  return sweep % REVERSED_EVERY === 0 ? lanes.toReversed() : lanes;
 }

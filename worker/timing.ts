@@ -1,23 +1,24 @@
-/** The protocol's times (docs/protocol.md), in one place so that tests can shorten them. */
+/** The times of docs/protocol.md, in one place so that tests can shorten them. */
 export interface WorkerTiming {
   readonly heartbeatMs: number;
-  /** Without an answer of NATS for this long, a run gives itself up: another worker has the job by then. */
+  /** A run without an answer of NATS for this long ends itself: another worker may have the job by then. */
   readonly fenceMs: number;
   readonly publishTimeoutMs: number;
   readonly publishRetryMs: number;
-  /** How long a worker listens for signs of life of the run it would take over. */
-  readonly lookForLifeMs: number;
-  /** Least time between two progress, and the longest a running job goes without one. */
+  /** How long a worker waits for activity of the run that it would take over. */
+  readonly activityCheckMs: number;
+  /** The least time between two progress messages of a run. */
   readonly progressMs: number;
+  /** The longest time between two progress messages of a run. */
   readonly livenessMs: number;
-  /** Segments that come within this time travel together. */
+  /** Segments that come within this time share an event. */
   readonly coalesceMs: number;
-  /** Least time between two segments events of a job. */
+  /** The least time between two `segments` events of a run. */
   readonly segmentsIntervalMs: number;
-  /** How long an idle worker waits for a wake-up before it looks by itself. */
+  /** How long an idle worker waits to be woken before it pulls again. */
   readonly idleMs: number;
   readonly announceMs: number;
-  /** How long an aborted engine may take to let go before the worker goes on without it. */
+  /** How long an aborted engine may take to return before the worker goes on without it. */
   readonly engineAbortMs: number;
 }
 
@@ -26,7 +27,7 @@ export const WORKER_TIMING: WorkerTiming = {
   fenceMs: 30_000,
   publishTimeoutMs: 5_000,
   publishRetryMs: 500,
-  lookForLifeMs: 3_000,
+  activityCheckMs: 3_000,
   progressMs: 250,
   livenessMs: 2_000,
   coalesceMs: 50,

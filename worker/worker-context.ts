@@ -11,14 +11,14 @@ export interface WorkerContext {
   readonly log: Logger;
   readonly workerId: string;
   readonly engine: TranscriptionEngine;
-  /** What a task for the model `default` runs. */
+  /** The model that a task for `default` gets. */
   readonly defaultModel: string;
   readonly audio: AudioPipeline;
   readonly speed: SpeedMeter;
   readonly timing: WorkerTiming;
-  /** Private to this process; each attempt gets a folder in it. */
+  /** Private to this process; each run gets a folder in it. */
   readonly workDirectory: string;
-  /** Length of the pieces that wav engines get, about. */
+  /** The approximate length of the pieces that wav engines get. */
   readonly pieceMs: number;
   /** Aborted when the worker's grace period is over: runs give their jobs back. */
   readonly release: AbortSignal;

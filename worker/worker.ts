@@ -10,8 +10,7 @@ import { Announcer } from './announcer.ts';
 import type { AudioPipeline } from './audio/audio-pipeline.ts';
 import type { TranscriptionEngine } from './engines/engine.ts';
 import { PullLoop } from './pull-loop.ts';
-import type { AttemptEnd } from './run/claim-task.ts';
-import { runAttempt } from './run/run-task.ts';
+import { runTask, type TaskEnd } from './run/run-task.ts';
 import { SpeedMeter } from './run/speed-meter.ts';
 import { prepareWorkDirectory } from './run/work-directory.ts';
 import { WORKER_TIMING, type WorkerTiming } from './timing.ts';
@@ -74,7 +73,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     models,
     slots,
     everyMs: timing.announceMs,
-    news: () => ({
+    state: () => ({
       status: stopPulling.signal.aborted ? 'DRAINING' : loop.busy > 0 ? 'BUSY' : 'IDLE',
       busy: loop.busy,
       ...counts,
@@ -95,7 +94,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     run: async (delivery) => {
       jobs.set(delivery, delivery.task.jobId);
       try {
-        count(await runAttempt(delivery, context));
+        count(await runTask(delivery, context));
       } catch (error) {
         log.error({ err: error, jobId: delivery.task.jobId }, 'task could not be handled');
       } finally {
@@ -104,7 +103,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     },
   });
 
-  function count(end: AttemptEnd): void {
+  function count(end: TaskEnd): void {
     if (end === 'completed') counts.processed += 1;
     if (end === 'failed') counts.failed += 1;
   }

@@ -118,12 +118,13 @@ class Link {
 const links = new WeakMap<NatsConnection, Link>();
 
 /**
- * Grows with each try and is random over its whole length, so that a large fleet does not return in one moment.
+ * Random over its whole length, and longer after some tries, so that a large fleet does not return in one moment. The
+ * first tries come quickly: most outages are restarts.
  *
  * @param random 0 to 1.
  */
 export function reconnectDelay(tries: number, random: number): number {
-  return Math.round(100 + random * Math.min(15_000, 250 * 2 ** tries));
+  return Math.round(100 + random * Math.min(15_000, 500 * 2 ** Math.max(0, tries - 4)));
 }
 
 async function authentication(credentialsFile: string | undefined): Promise<NodeConnectionOptions> {

@@ -7,7 +7,7 @@ import type { JobUpdate } from '../../src/domain/job-update.ts';
 import type { Checkpoint, Segment } from '../../src/domain/transcript.ts';
 import type { Refusal } from '../../src/domain/transition.ts';
 import { type AttemptOutcome, type Failure, isFinal } from '../../src/domain/vocabulary.ts';
-import { decideAttempt, type RunPlan } from '../../worker/run/decide-run.ts';
+import { decideRun, type RunPlan } from '../../worker/run/decide-run.ts';
 import { aSegment, aTask, JOB_ID, later, NOON, POLICY } from './builders.ts';
 
 /** What the recording says, whoever transcribes it. */
@@ -169,14 +169,14 @@ export class Fleet {
     const task = this.#tasks[pick % Math.max(1, this.#tasks.length)];
     if (task === undefined) return;
     const tail = this.#tail;
-    const decision = decideAttempt({
+    const decision = decideRun({
       task,
       deliveredCount: 1 + (pick % 2),
       last: tail === null ? null : { event: tail, sequence: this.chain.length },
       cancelRequested: this.#cancelSent,
-      otherRun: this.#run === null ? 'silent' : 'alive',
+      isOtherRunActive: this.#run !== null,
     });
-    if (decision.action === 'forget') this.#acknowledge(task);
+    if (decision.action === 'drop') this.#acknowledge(task);
     if (!('plan' in decision)) return;
     const { plan } = decision;
     const runId = `run-${this.#runIds++}`;
@@ -185,7 +185,7 @@ export class Fleet {
       this.#append({ type: 'started', workerId: 'wrk_1', engine: task.engine, model: 'base' });
     }
     if (decision.action === 'cancel') this.#end({ type: 'canceled' });
-    if (decision.action === 'giveUp') this.fail(GIVEN_UP);
+    if (decision.action === 'fail') this.fail(GIVEN_UP);
   }
 
   hearAudio(): void {

@@ -25,7 +25,7 @@ export const QUICK_TIMING: Partial<WorkerTiming> = {
   fenceMs: 2_500,
   publishTimeoutMs: 1_000,
   publishRetryMs: 100,
-  lookForLifeMs: 600,
+  activityCheckMs: 600,
   livenessMs: 150,
   idleMs: 200,
 };

@@ -1,7 +1,7 @@
 import { lastChars } from '../../src/domain/cut-text.ts';
 import type { FailureKind } from '../../src/domain/vocabulary.ts';
 import { EngineError } from '../engines/engine.ts';
-import { withoutPaths } from '../run/without-paths.ts';
+import { withoutPaths } from '../run/run-failure.ts';
 
 function make(kind: FailureKind, code: string, retryable: boolean, message: string) {
   return (detail?: string) =>

@@ -13,11 +13,11 @@ export interface Situation {
   /** The end of the job's chain of events. */
   readonly last: LastEvent | null;
   readonly cancelRequested: boolean;
-  /** Whether the run that the chain ends in, if it has not ended, was heard of in the last seconds. */
-  readonly otherRun: 'unknown' | 'alive' | 'silent';
+  /** Whether the unfinished run at the end of the chain showed activity; null before that was checked. */
+  readonly isOtherRunActive: boolean | null;
 }
 
-/** Where a new run stands in its job. */
+/** Where a new run begins. */
 export interface RunPlan {
   readonly attempt: number;
   readonly lostRuns: number;
@@ -27,16 +27,17 @@ export interface RunPlan {
 }
 
 export type Decision =
-  /** The task is of no use any more: acknowledge it. */
-  | { readonly action: 'forget'; readonly reason: string }
-  /** Somebody else has the job: neither acknowledge nor give back. */
+  /** The task is void: acknowledge it. */
+  | { readonly action: 'drop'; readonly reason: string }
+  /** Neither acknowledge the task nor give it back: it is delivered again, here or elsewhere. */
   | { readonly action: 'leave'; readonly reason: string }
-  /** The chain ends in a run that never ended; listen for it, then decide again. */
-  | { readonly action: 'lookForLife' }
-  | { readonly action: 'run' | 'cancel' | 'giveUp'; readonly plan: RunPlan };
+  /** The chain ends in a run that has not ended: check its activity, then decide again. */
+  | { readonly action: 'checkActivity' }
+  /** `cancel` and `fail` end the job without transcribing. */
+  | { readonly action: 'run' | 'cancel' | 'fail'; readonly plan: RunPlan };
 
-/** What to do with a task, from what is stored about its job. */
-export function decideAttempt(situation: Situation): Decision {
+/** What to do with a task, given what is stored about its job. */
+export function decideRun(situation: Situation): Decision {
   const { task, last } = situation;
   if (last === null) {
     return begin(situation, {
@@ -47,7 +48,7 @@ export function decideAttempt(situation: Situation): Decision {
     });
   }
   const { event } = last;
-  // The server ends such a job, since it alone knows the attempt and the checkpoint.
+  // The server ends such a job: neither its attempt nor its checkpoint is known here.
   if (event === null) return { action: 'leave', reason: 'its last event cannot be read' };
   const plan = {
     attempt: Math.max(task.attempt, event.attempt + 1),
@@ -55,50 +56,48 @@ export function decideAttempt(situation: Situation): Decision {
     expectedSequence: last.sequence,
   };
   if (endsRun(event)) {
-    const reason = whyFinished(event, situation);
-    if (reason !== null) return { action: 'forget', reason };
+    const reason = whyVoid(event, situation);
+    if (reason !== null) return { action: 'drop', reason };
     return begin(situation, { ...plan, lostRuns: lostSoFar(event, situation) });
   }
-  switch (situation.otherRun) {
-    case 'unknown':
-      return { action: 'lookForLife' };
-    case 'alive':
-      // A second delivery may be the only copy left of the task that the other run holds.
-      return situation.deliveredCount === 1
-        ? { action: 'forget', reason: 'another worker runs this job' }
-        : { action: 'leave', reason: 'another worker runs this job' };
-    case 'silent':
-      return begin(situation, { ...plan, lostRuns: event.lostRuns + 1 });
+  if (situation.isOtherRunActive === null) return { action: 'checkActivity' };
+  if (situation.isOtherRunActive) {
+    // A second delivery may be the only copy of the task that the other run holds.
+    const action = situation.deliveredCount === 1 ? 'drop' : 'leave';
+    return { action, reason: 'another worker runs this job' };
   }
+  return begin(situation, { ...plan, lostRuns: event.lostRuns + 1 });
 }
 
 function begin(situation: Situation, plan: RunPlan): Decision {
   if (situation.cancelRequested) return { action: 'cancel', plan };
-  if (plan.lostRuns >= situation.task.limits.maxLostRuns) return { action: 'giveUp', plan };
+  if (plan.lostRuns >= situation.task.limits.maxLostRuns) return { action: 'fail', plan };
   return { action: 'run', plan };
 }
 
 /** Null when a run may follow on this event. */
-function whyFinished(event: EventMessage, { task }: Situation): string | null {
+function whyVoid(event: EventMessage, { task }: Situation): string | null {
   if (event.type === 'completed' || event.type === 'canceled') return `the job is ${event.type}`;
   if (event.attempt < task.attempt) return null;
   if (event.type === 'failed') return `attempt ${event.attempt} failed; the server decides about the next`;
-  const poison = event.type === 'lost' && event.lostRuns >= task.limits.maxLostRuns;
-  return poison ? 'the server gave the job up' : null;
+  const isPoison = event.type === 'lost' && event.lostRuns >= task.limits.maxLostRuns;
+  return isPoison ? 'the job lost too many runs' : null;
 }
 
-/** A job that failed for good and was ordered again was retried by hand, with a fresh allowance. */
+/** A job that failed for good and has a task again was retried by hand, with a new allowance. */
 function lostSoFar(event: EventMessage, { task }: Situation): number {
-  const freshStart =
+  const isFinal =
     (event.type === 'failed' && !event.failure.retryable) || event.lostRuns >= task.limits.maxLostRuns;
-  return freshStart ? 0 : event.lostRuns;
+  return isFinal ? 0 : event.lostRuns;
 }
 
-function newerOf(ordered: Checkpoint, stored: Checkpoint): Checkpoint {
-  const { generation, segmentCount, checkpointMs, language } = stored;
-  const ahead =
-    generation === ordered.generation &&
-    (segmentCount > ordered.segmentCount ||
-      (segmentCount === ordered.segmentCount && checkpointMs > ordered.checkpointMs));
-  return ahead ? { generation, segmentCount, checkpointMs, language: language ?? ordered.language } : ordered;
+function newerOf(fromTask: Checkpoint, fromChain: Checkpoint): Checkpoint {
+  const { generation, segmentCount, checkpointMs, language } = fromChain;
+  const isAhead =
+    generation === fromTask.generation &&
+    (segmentCount > fromTask.segmentCount ||
+      (segmentCount === fromTask.segmentCount && checkpointMs > fromTask.checkpointMs));
+  return isAhead
+    ? { generation, segmentCount, checkpointMs, language: language ?? fromTask.language }
+    : fromTask;
 }

@@ -10,15 +10,15 @@ import type { RunPlan } from './decide-run.ts';
 
 type Common = 'v' | 'jobId' | 'attempt' | 'runId' | 'ordinal' | 'at' | 'lostRuns' | keyof Checkpoint;
 type DraftOf<Event> = Event extends EventMessage ? Omit<Event, Common> : never;
-/** What an event says, without what every event of the run has. */
-export type EventDraft = DraftOf<EventMessage>;
+/** An event without the fields that every event of the run has. */
+export type EventDraft = Exclude<DraftOf<EventMessage>, { type: 'opaque' }>;
 
-/** Another run, or the server, extended the job's chain: this run has lost the job and must be silent. */
+/** Another run, or the server, extended the job's chain: this run has lost the job and publishes nothing more. */
 export class ChainLostError extends Error {
   override readonly name = 'ChainLostError';
 }
 
-/** NATS was not heard of for so long that somebody else may have the job. */
+/** NATS did not answer for so long that another worker may have the job. */
 export class FencedError extends Error {
   override readonly name = 'FencedError';
 }
@@ -32,13 +32,13 @@ export interface EventPublisherOptions {
   readonly timing: WorkerTiming;
   /** Aborted when the run has lost the job. */
   readonly fence: AbortSignal;
-  /** Told when NATS confirmed something that was sent at this time. */
+  /** Called when NATS answered something that was sent at this time of the monotonic clock. */
   readonly onConfirmed: (sentAt: number) => void;
 }
 
 /**
- * Writes one run's events, one after the other, each expecting the one before. An event is sent until it is
- * stored: through outages, restarts and lost answers, until the fence falls.
+ * Publishes the events of one run, one after the other, each expecting the one before. An event is sent until it is
+ * stored, through outages, restarts and lost answers, or until the run is fenced.
  */
 export class EventPublisher {
   readonly #options: EventPublisherOptions;
@@ -68,8 +68,8 @@ export class EventPublisher {
   }
 
   /**
-   * @param change How the checkpoint stands after this event.
-   * @throws ChainLostError, FencedError; after one of them, everything that follows throws it, too.
+   * @param change The checkpoint after this event, as far as it differs.
+   * @throws ChainLostError, FencedError, CodecError; every later call throws the same.
    */
   publish(draft: EventDraft, change: Partial<Checkpoint> = {}): Promise<void> {
     const published = this.#queue.then(async () => {
@@ -104,29 +104,25 @@ export class EventPublisher {
 
   /** The event's sequence, once it is stored. */
   async #store(event: EventMessage): Promise<number> {
-    const { fence, timing, log, onConfirmed } = this.#options;
-    const giveUpAt = Date.now() + timing.fenceMs;
+    const { nc, fence, timing, log, onConfirmed } = this.#options;
+    const giveUpAt = performance.now() + timing.fenceMs;
     for (;;) {
-      const sentAt = Date.now();
+      const sentAt = performance.now();
       try {
-        const sequence = await unlessAborted(this.#tryOnce(event), fence);
+        const append = appendEvent(nc, event, this.#expectedSequence, timing.publishTimeoutMs);
+        const appended = await unlessAborted(append, fence);
         onConfirmed(sentAt);
-        if (sequence !== null) return sequence;
+        if (appended.accepted) return appended.sequence;
         throw new ChainLostError(`the job has another run since event ${event.ordinal - 1}`);
       } catch (error) {
         fence.throwIfAborted();
         if (error instanceof ChainLostError || error instanceof CodecError) throw error;
-        // Heartbeats may go on while events can't be stored, such as on a full disk.
-        if (Date.now() >= giveUpAt) throw new FencedError('an event could not be stored', { cause: error });
-        log.warn({ err: error, event: event.type }, 'event not stored yet');
+        // Heartbeats may succeed while events cannot be stored, such as with a full disk.
+        if (performance.now() >= giveUpAt)
+          throw new FencedError('an event could not be stored', { cause: error });
+        log.warn({ err: error, event: event.type }, 'event not stored yet; sending it again');
         await sleep(timing.publishRetryMs, fence);
       }
     }
-  }
-
-  async #tryOnce(event: EventMessage): Promise<number | null> {
-    const { nc, timing } = this.#options;
-    const appended = await appendEvent(nc, event, this.#expectedSequence, timing.publishTimeoutMs);
-    return appended.accepted ? appended.sequence : null;
   }
 }

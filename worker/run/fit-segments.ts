@@ -1,21 +1,22 @@
+import { MAX_INTEGER } from '../../src/contract/messages.ts';
 import type { Segment, Word } from '../../src/domain/transcript.ts';
 import type { EngineSegment } from '../engines/engine.ts';
 
 export interface SegmentBounds {
-  /** Where the engine's zero lies in the recording. */
+  /** Where the engine's time 0 is in the recording. */
   readonly offsetMs: number;
-  /** Where the piece ends in the recording; null when not known. */
+  /** Where the piece ends in the recording; null when unknown. */
   readonly endMs: number | null;
 }
 
-/** Events stay this small, half of what a message may have. */
+/** Half of what a message may have. */
 const MAX_EVENT_BYTES = 256 * 1024;
 /** For the fields of an event besides its segments. */
 const ENVELOPE_BYTES = 2048;
 
 /**
- * A segment in the recording's time, whole milliseconds, after the one before it and within its piece:
- * engines' segments may overlap or end after the audio. Null when nothing is said in it.
+ * The segment in the recording's time, in whole milliseconds, after the one before it and within its piece: segments
+ * of engines may overlap or end after the audio. Null when its text is empty.
  */
 export function fitSegment(
   found: EngineSegment,
@@ -23,7 +24,7 @@ export function fitSegment(
 ): Omit<Segment, 'index'> | null {
   const text = found.text.trim();
   if (text === '') return null;
-  const latest = Math.max(bounds.notBeforeMs, bounds.endMs ?? Number.MAX_SAFE_INTEGER);
+  const latest = Math.max(bounds.notBeforeMs, bounds.endMs ?? MAX_INTEGER);
   const place = (ms: number, earliest: number) =>
     Math.min(latest, Math.max(earliest, Math.round(ms + bounds.offsetMs)));
   const startMs = place(found.startMs, bounds.notBeforeMs);
@@ -54,7 +55,7 @@ function inUnit(value: number | null): number | null {
   return value === null || !Number.isFinite(value) ? null : Math.min(1, Math.max(0, value));
 }
 
-/** Runs of segments that each fit into one event. */
+/** The segments in lists that each fit into one event. */
 export function splitBySize(
   segments: readonly Segment[],
   maxBytes = MAX_EVENT_BYTES - ENVELOPE_BYTES,
@@ -76,7 +77,7 @@ export function splitBySize(
   return parts;
 }
 
-/** Thousands of words in one segment: its text matters more than their times. */
+/** With thousands of words in one segment, its text matters more than their times. */
 function withoutWords(segment: Segment): Segment {
   return { ...segment, words: null };
 }

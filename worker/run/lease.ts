@@ -6,14 +6,27 @@ import type { Logger } from '../../src/observability/logger.ts';
 import type { WorkerTiming } from '../timing.ts';
 import { ChainLostError, FencedError } from './event-publisher.ts';
 
+export interface LeaseOptions {
+  readonly nc: NatsConnection;
+  readonly delivery: Delivery;
+  readonly runId: string;
+  readonly fence: AbortController;
+  readonly timing: WorkerTiming;
+  readonly log: Logger;
+  /** Called at every heartbeat while a cancel is stored. */
+  readonly onCancel: () => void;
+}
+
 /**
- * Keeps a job while its run is well, and ends the run when it may have lost the job: JetStream itself
- * fences nobody. Aborts `fence` with FencedError after `fenceMs` without a sign of NATS, and with
- * ChainLostError when the chain turns out to end in another run.
+ * Keeps a task with its run, and ends the run when it may have lost the job, which JetStream itself does not do. Aborts
+ * `fence` with FencedError after `fenceMs` without an answer of NATS, and with ChainLostError when the chain ends in
+ * another run.
+ *
+ * All times are of the monotonic clock: a wall clock that jumps must not end a run, nor keep one.
  */
 export class Lease {
   readonly #options: LeaseOptions;
-  #confirmedAt = Date.now();
+  #confirmedAt = performance.now();
   #beat: NodeJS.Timeout | null = null;
   #watch: NodeJS.Timeout | null = null;
 
@@ -21,14 +34,13 @@ export class Lease {
     this.#options = options;
   }
 
-  /** Counts from when the question was sent: NATS may have forgotten us since it answered. */
+  /** @param sentAt When the question was sent: the answer says nothing about the time after that. */
   confirm(sentAt: number): void {
     this.#confirmedAt = Math.max(this.#confirmedAt, sentAt);
   }
 
   start(): void {
     const { heartbeatMs, fenceMs } = this.#options.timing;
-    this.#confirmedAt = Date.now();
     this.#beat = setInterval(() => void this.#beatOnce(), heartbeatMs);
     this.#watch = setInterval(() => this.#check(), Math.min(1_000, fenceMs / 10));
   }
@@ -39,10 +51,10 @@ export class Lease {
   }
 
   async #beatOnce(): Promise<void> {
-    const { delivery, timing } = this.#options;
+    const { delivery, timing, fence } = this.#options;
     this.#check();
-    if (this.#options.fence.signal.aborted) return;
-    const sentAt = Date.now();
+    if (fence.signal.aborted) return;
+    const sentAt = performance.now();
     const [confirmed] = await Promise.all([
       delivery.heartbeat(timing.heartbeatMs),
       this.#checkChain(timing.heartbeatMs),
@@ -51,45 +63,33 @@ export class Lease {
     if (confirmed) this.confirm(sentAt);
   }
 
-  /** A stale heartbeat is confirmed like any other, so a run without news learns only here that it is over. */
+  /** JetStream confirms a stale heartbeat like any other, so a run that publishes nothing learns only here. */
   async #checkChain(timeoutMs: number): Promise<void> {
     const { nc, delivery, runId, fence, log } = this.#options;
     try {
       const last = await readChainEnd(nc, delivery.task.jobId, timeoutMs);
-      if (last !== null && last.event?.runId !== runId) {
-        fence.abort(new ChainLostError(`the job has another run (${last.event?.type ?? 'unreadable'})`));
-      }
-    } catch (error) {
-      log.debug({ err: error }, 'chain not read');
+      if (last === null || last.event?.runId === runId) return;
+      fence.abort(new ChainLostError(`the job has another run (${last.event?.type ?? 'unreadable'})`));
+    } catch (err) {
+      log.debug({ err }, 'the chain could not be read at a heartbeat');
     }
   }
 
-  /** The live message of a cancel is lost on a worker that was disconnected just then. */
+  /** A worker that was disconnected when a cancel was published finds it here. */
   async #checkControl(timeoutMs: number): Promise<void> {
     const { nc, delivery, onCancel, log } = this.#options;
     try {
       if ((await readControl(nc, delivery.task.jobId, timeoutMs)) !== null) onCancel();
-    } catch (error) {
-      log.debug({ err: error }, 'control not read');
+    } catch (err) {
+      log.debug({ err }, 'the control message could not be read at a heartbeat');
     }
   }
 
   #check(): void {
     const { fence, timing } = this.#options;
-    const silentMs = Date.now() - this.#confirmedAt;
+    const silentMs = performance.now() - this.#confirmedAt;
     if (silentMs >= timing.fenceMs) {
-      fence.abort(new FencedError(`no word of NATS for ${Math.round(silentMs / 1000)} s`));
+      fence.abort(new FencedError(`no answer of NATS for ${Math.round(silentMs / 1000)} s`));
     }
   }
-}
-
-export interface LeaseOptions {
-  readonly nc: NatsConnection;
-  readonly delivery: Delivery;
-  readonly runId: string;
-  readonly fence: AbortController;
-  readonly timing: WorkerTiming;
-  readonly log: Logger;
-  /** Told at every heartbeat while a cancel is stored. */
-  readonly onCancel: () => void;
 }

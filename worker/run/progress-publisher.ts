@@ -1,4 +1,4 @@
-import { PROTOCOL_VERSION } from '../../src/contract/messages.ts';
+import { MAX_INTEGER, PROTOCOL_VERSION } from '../../src/contract/messages.ts';
 import type { JobStage } from '../../src/domain/vocabulary.ts';
 import type { NatsConnection } from '../../src/messaging/connection.ts';
 import { publishProgress } from '../../src/messaging/live.ts';
@@ -11,12 +11,12 @@ export interface ProgressOptions {
   readonly runId: string;
   /** The checkpoint: progress starts there. */
   readonly startMs: number;
-  /** Audio seconds a second that this worker measured for the model before; null when it never ran. */
+  /** Seconds of audio per second that this worker measured for the model earlier; null when it never ran. */
   readonly usualRate: number | null;
   readonly timing: WorkerTiming;
 }
 
-/** Tells how far a run is, at most four times a second, and that it lives, at least every two seconds. */
+/** Publishes how far a run is: at most four times a second, and at least every two seconds as a sign of activity. */
 export class ProgressPublisher {
   readonly #options: ProgressOptions;
   #stage: JobStage = 'FETCHING';
@@ -33,10 +33,6 @@ export class ProgressPublisher {
     this.#processedMs = options.startMs;
   }
 
-  get processedMs(): number {
-    return this.#processedMs;
-  }
-
   start(): void {
     this.#liveness = setInterval(() => this.#send(), this.#options.timing.livenessMs);
     this.#send();
@@ -45,11 +41,12 @@ export class ProgressPublisher {
   stop(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#liveness !== null) clearInterval(this.#liveness);
+    this.#liveness = null;
   }
 
   enter(stage: JobStage): void {
     this.#stage = stage;
-    if (stage === 'TRANSCRIBING') this.#transcribingSince ??= Date.now();
+    if (stage === 'TRANSCRIBING') this.#transcribingSince ??= performance.now();
     this.#soon();
   }
 
@@ -61,11 +58,12 @@ export class ProgressPublisher {
 
   /** Never falls, and never passes the total. */
   processed(processedMs: number): void {
-    const limit = this.#totalMs ?? Number.MAX_SAFE_INTEGER;
+    const limit = this.#totalMs ?? MAX_INTEGER;
     this.#processedMs = Math.max(this.#processedMs, Math.min(Math.round(processedMs), limit));
     this.#soon();
   }
 
+  /** While true, the engine does not report how far it is: the time left is an estimate. */
   indeterminate(value: boolean): void {
     this.#estimated = value;
     this.#soon();
@@ -73,7 +71,7 @@ export class ProgressPublisher {
 
   #soon(): void {
     if (this.#timer !== null || this.#liveness === null) return;
-    const waitMs = Math.max(0, this.#sentAt + this.#options.timing.progressMs - Date.now());
+    const waitMs = Math.max(0, this.#sentAt + this.#options.timing.progressMs - performance.now());
     this.#timer = setTimeout(() => {
       this.#timer = null;
       this.#send();
@@ -82,13 +80,13 @@ export class ProgressPublisher {
 
   #send(): void {
     const { nc, jobId, attempt, runId } = this.#options;
-    this.#sentAt = Date.now();
+    this.#sentAt = performance.now();
     publishProgress(nc, {
       v: PROTOCOL_VERSION,
       jobId,
       attempt,
       runId,
-      at: this.#sentAt,
+      at: Date.now(),
       stage: this.#stage,
       processedMs: this.#processedMs,
       totalMs: this.#totalMs,

@@ -2,7 +2,7 @@ import { FailureMessage } from '../../src/contract/messages.ts';
 import { firstChars } from '../../src/domain/cut-text.ts';
 import { FAILURE_KINDS, type Failure } from '../../src/domain/vocabulary.ts';
 
-/** The user, through the server, asked the run to stop. */
+/** A user canceled the job. */
 export class CanceledError extends Error {
   override readonly name = 'CanceledError';
 }
@@ -12,12 +12,12 @@ export class ReleasedError extends Error {
   override readonly name = 'ReleasedError';
 }
 
-/** The attempt took longer than its task allows. */
-export class AttemptTimeoutError extends Error {
-  override readonly name = 'AttemptTimeoutError';
+/** The run took longer than its task allows. */
+export class RunTimeoutError extends Error {
+  override readonly name = 'RunTimeoutError';
   readonly timeoutMs: number;
   constructor(timeoutMs: number) {
-    super(`the attempt took longer than ${timeoutMs} ms`);
+    super(`the run took longer than ${timeoutMs} ms`);
     this.timeoutMs = timeoutMs;
   }
 }
@@ -29,18 +29,18 @@ export const NO_SPEECH: Failure = {
   retryable: false,
 };
 
-/** What the job's owner and the operator are told of an error that ended a run. */
+/** What the job's owner and the operator get to read about an error that ended a run. */
 export function failureOf(error: unknown): {
   readonly failure: Failure;
   readonly requestId: string | null;
 } {
-  const told = toldBy(error);
-  if (told !== null) return told;
-  if (error instanceof AttemptTimeoutError) {
+  const byEngine = failureByEngine(error);
+  if (byEngine !== null) return byEngine;
+  if (error instanceof RunTimeoutError) {
     const failure: Failure = {
       kind: 'TIMEOUT',
       code: 'ATTEMPT_TIMEOUT',
-      message: `The attempt was stopped after ${Math.round(error.timeoutMs / 1000)} s, the longest an attempt may take. The next one continues where it stopped.`,
+      message: `The attempt was stopped after its time limit of ${Math.round(error.timeoutMs / 1000)} s. The next attempt continues where it stopped.`,
       retryable: true,
     };
     return { failure, requestId: null };
@@ -48,15 +48,17 @@ export function failureOf(error: unknown): {
   const failure: Failure = {
     kind: 'INTERNAL',
     code: 'WORKER_FAULT',
-    message: "The worker hit a fault of its own. The worker's log has the details.",
+    message: "An unexpected error occurred in the worker. The worker's log has the details.",
     retryable: true,
     detail: error instanceof Error ? (error.stack ?? error.message) : String(error),
   };
   return { failure: withinLimits(failure), requestId: null };
 }
 
-/** Engines from outside can't import our class; theirs has the same name and fields. */
-function toldBy(error: unknown): { readonly failure: Failure; readonly requestId: string | null } | null {
+/** An engine from outside cannot import our class; its errors have the same name and fields. */
+function failureByEngine(
+  error: unknown,
+): { readonly failure: Failure; readonly requestId: string | null } | null {
   if (!(error instanceof Error) || error.name !== 'EngineError' || !('failure' in error)) return null;
   const { failure } = error;
   if (typeof failure !== 'object' || failure === null) return null;
@@ -74,7 +76,7 @@ const NO_REASON: Failure = {
   retryable: false,
 };
 
-/** The wire's limits hold for engines from outside, too. */
+/** The limits of the wire apply to engines from outside too. */
 function withinLimits(failure: Failure): Failure {
   const { retryAfterMs, detail } = failure;
   return {
@@ -84,4 +86,9 @@ function withinLimits(failure: Failure): Failure {
     ...(retryAfterMs === undefined ? {} : { retryAfterMs: Math.max(0, Math.round(retryAfterMs)) }),
     ...(detail === undefined ? {} : { detail: firstChars(String(detail), 4096) }),
   };
+}
+
+/** Details of failures go to the server: the names of this worker's folders do not. */
+export function withoutPaths(text: string): string {
+  return text.replaceAll(/(?:file:)?(?:\/[\w.@+~-]+)+\/([\w.@+~-]+)/g, '$1');
 }

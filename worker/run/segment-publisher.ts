@@ -5,8 +5,8 @@ import type { EventPublisher } from './event-publisher.ts';
 import { fitSegment, type SegmentBounds, splitBySize } from './fit-segments.ts';
 
 /**
- * Numbers what the engine finds and publishes it as it comes: what arrives together travels together, a few
- * events a second at most, each far below the message limit.
+ * Numbers the engine's segments and publishes them as they come: those of one moment share an event, with at most a few
+ * events a second, each far below the message limit.
  */
 export class SegmentPublisher {
   readonly #events: EventPublisher;
@@ -15,15 +15,15 @@ export class SegmentPublisher {
   #pending: Segment[] = [];
   #nextIndex: number;
   #endMs: number;
-  /** Where the checkpoint stands once everything so far is stored. */
+  /** The checkpoint once everything so far is stored. */
   #doneMs: number;
   #language: string | null;
   #timer: NodeJS.Timeout | null = null;
-  #sentAt = 0;
+  #sentAt = Number.NEGATIVE_INFINITY;
   #failure: { readonly error: unknown } | null = null;
   #sending: Promise<void> = Promise.resolve();
 
-  /** @param onError Told at once when segments can't be published; `finish` throws the same. */
+  /** @param onError Called at once when segments cannot be published; `finish` throws the same error. */
   constructor(events: EventPublisher, timing: WorkerTiming, onError: (error: unknown) => void) {
     this.#events = events;
     this.#timing = timing;
@@ -34,7 +34,7 @@ export class SegmentPublisher {
     this.#language = events.checkpoint.language;
   }
 
-  /** Segments so far, of this run and those before. */
+  /** Segments so far, of this run and earlier ones. */
   get count(): number {
     return this.#nextIndex;
   }
@@ -43,7 +43,7 @@ export class SegmentPublisher {
     return this.#language;
   }
 
-  /** End of the last segment, or where the run began. */
+  /** The end of the last segment, or where the run began. */
   get endMs(): number {
     return this.#endMs;
   }
@@ -61,7 +61,7 @@ export class SegmentPublisher {
     if (this.#pending.length > 0) this.#schedule();
   }
 
-  /** Everything up to here is done, whether something was said or not. */
+  /** Everything up to here is done, with or without speech. */
   advance(doneMs: number, language: string | null): void {
     this.#language = language ?? this.#language;
     if (doneMs <= this.#doneMs && this.#pending.length === 0) return;
@@ -69,7 +69,7 @@ export class SegmentPublisher {
     this.#schedule();
   }
 
-  /** Publishes what is left and returns the checkpoint for the run's last event. */
+  /** Publishes the rest and returns the checkpoint for the run's last event. */
   async finish(): Promise<{ readonly checkpointMs: number; readonly language: string | null }> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
@@ -81,7 +81,7 @@ export class SegmentPublisher {
 
   #schedule(): void {
     if (this.#timer !== null || this.#failure !== null) return;
-    const sinceMs = Date.now() - this.#sentAt;
+    const sinceMs = performance.now() - this.#sentAt;
     const waitMs = Math.max(this.#timing.coalesceMs, this.#timing.segmentsIntervalMs - sinceMs);
     this.#timer = setTimeout(() => {
       this.#timer = null;
@@ -94,7 +94,7 @@ export class SegmentPublisher {
     const checkpointMs = this.#doneMs;
     const language = this.#language;
     this.#pending = [];
-    this.#sentAt = Date.now();
+    this.#sentAt = performance.now();
     this.#sending = this.#sending
       .then(() => this.#publish(batch, checkpointMs, language))
       .catch((error: unknown) => {

@@ -1,9 +1,9 @@
-/** The share that the newest job has in the average. */
+/** The share of the newest run in the average. */
 const WEIGHT = 0.3;
-/** Shorter runs measure the start-up, not the engine. */
+/** A shorter run measures the engine's start, not its speed. */
 const MIN_COMPUTE_MS = 200;
 
-/** How fast this worker's models are, as an average that follows the last jobs. */
+/** The speed of this worker's models: a moving average over its runs. */
 export class SpeedMeter {
   readonly #rates = new Map<string, number>();
   #overall: number | null = null;
@@ -15,7 +15,7 @@ export class SpeedMeter {
     this.#overall = blend(this.#overall, rate);
   }
 
-  /** Audio seconds a second of wall clock; null before the first job of the model. */
+  /** Seconds of audio per second of wall clock; null before the model's first run. */
   rateOf(model: string): number | null {
     return this.#rates.get(model) ?? null;
   }

@@ -1,6 +1,6 @@
 import { withDuration } from '../audio/stream-duration.ts';
 import type { EngineSegment, SourceEngine } from '../engines/engine.ts';
-import { callEngine, openReport, type Run, refuseTooLong, type Transcribed } from './transcribe.ts';
+import { callEngine, openReport, type Run, refuseTooLong, type Transcribed } from './engine-call.ts';
 
 /** One call of an engine that reads the recording itself. */
 export async function transcribeSource(engine: SourceEngine, run: Run): Promise<Transcribed> {
@@ -10,7 +10,7 @@ export async function transcribeSource(engine: SourceEngine, run: Run): Promise<
   const { report, audioMs, close } = openReport(run, bounds, (segment) => after(segment, resumeMs));
   progress.enter('TRANSCRIBING');
   foresee(task.audio.durationMs, run);
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   try {
     const { kind, url, contentType, sizeBytes } = task.audio;
     const source = {
@@ -34,19 +34,19 @@ export async function transcribeSource(engine: SourceEngine, run: Run): Promise<
     progress.enter('FINALIZING');
     progress.processed(durationMs);
     segments.advance(durationMs, result.language);
-    return { ...result, durationMs, computeMs: Date.now() - startedAt };
+    return { ...result, durationMs, computeMs: performance.now() - startedAt };
   } finally {
     close();
   }
 }
 
-/** What is known of the length before the engine tells it: enough for an estimate, and to save a bill. */
+/** The length before the engine reports it: for an estimate, and to refuse a recording before it is paid for. */
 function foresee(durationMs: number | null, run: Run): void {
   refuseTooLong(durationMs, run, null);
   run.progress.total(durationMs);
 }
 
-/** The part of a segment that is not stored yet: engines that can't resume report everything again. */
+/** The part of a segment that is not stored yet: an engine that cannot resume reports everything again. */
 function after(segment: EngineSegment, resumeMs: number): EngineSegment | null {
   if (segment.startMs >= resumeMs) return segment;
   const words = segment.words?.filter((word) => word.startMs >= resumeMs) ?? [];

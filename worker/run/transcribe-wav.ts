@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import type { AudioPiece } from '../audio/cut-audio.ts';
 import type { EngineResult, WavEngine } from '../engines/engine.ts';
-import { callEngine, openReport, type Run, type Transcribed } from './transcribe.ts';
+import { callEngine, openReport, type Run, type Transcribed } from './engine-call.ts';
 
-/** Fetch, decode, cut, and one call of the engine for each piece. */
+/** Fetches, decodes and cuts the recording, and calls the engine once for each piece. */
 export async function transcribeWav(engine: WavEngine, run: Run): Promise<Transcribed> {
   const { task, events, segments, progress, signal } = run;
   const wav = await prepare(run);
@@ -19,10 +19,10 @@ export async function transcribeWav(engine: WavEngine, run: Run): Promise<Transc
     const cut = { fromMs, endMs, pieceMs: run.pieceMs, directory: run.directory };
     for await (const piece of run.audio.cut(wav.path, cut, signal)) {
       const before = segments.count;
-      const startedAt = Date.now();
+      const startedAt = performance.now();
       last = await transcribePiece(engine, piece, run);
-      computeMs += Date.now() - startedAt;
-      // Silence has no language, whatever the engine says of it.
+      computeMs += performance.now() - startedAt;
+      // Engines name a language for silence too.
       const spoken = segments.count > before;
       if (spoken) first ??= last;
       const pieceEndMs = Math.min(endMs, piece.startMs + piece.durationMs);
@@ -33,7 +33,6 @@ export async function transcribeWav(engine: WavEngine, run: Run): Promise<Transc
   }
   progress.enter('FINALIZING');
   return {
-    language: segments.language,
     languageConfidence: first?.languageConfidence ?? null,
     model: last?.model ?? task.options.model,
     requestId: last?.requestId ?? null,

@@ -1,7 +1,7 @@
 import { lastChars } from '../../../src/domain/cut-text.ts';
 import type { FailureKind } from '../../../src/domain/vocabulary.ts';
 import type { ChildExit } from '../../../src/process/child.ts';
-import { withoutPaths } from '../../run/without-paths.ts';
+import { withoutPaths } from '../../run/run-failure.ts';
 import { EngineError } from '../engine.ts';
 
 /** The engine can't start on this machine; the message names the remedy. */

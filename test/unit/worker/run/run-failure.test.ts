@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { EngineError } from '../../../../worker/engines/engine.ts';
-import { AttemptTimeoutError, failureOf } from '../../../../worker/run/run-failure.ts';
+import { failureOf, RunTimeoutError } from '../../../../worker/run/run-failure.ts';
 import { aFailure } from '../../../support/builders.ts';
 
 test('an engine’s own failure is told as it is, with the provider’s request', () => {
@@ -30,7 +30,7 @@ test('what is too long for the wire is cut', () => {
 });
 
 test('an attempt that took too long may be tried again', () => {
-  expect(failureOf(new AttemptTimeoutError(60_000)).failure).toMatchObject({
+  expect(failureOf(new RunTimeoutError(60_000)).failure).toMatchObject({
     kind: 'TIMEOUT',
     retryable: true,
   });
