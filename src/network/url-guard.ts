@@ -1,28 +1,18 @@
-import ipaddr from 'ipaddr.js';
+import { isIP } from 'node:net';
+import { isAllowedAddress } from './allowed-address.ts';
 
 /**
- * Why a recording may not be fetched from there, or null. This catches addresses written out in the URL at submit; the
- * worker checks every address that a name resolves to, again at each redirect.
+ * Why a recording may not be fetched from there, or null. Catches addresses written out in the URL, in whatever
+ * notation; the worker checks every address that a name resolves to, at each redirect again.
  *
  * @param allowedNetworks CIDRs of private networks that may be used all the same.
  */
 export function urlProblem(url: URL, allowedNetworks: readonly string[]): string | null {
-  const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
   if (url.username !== '' || url.password !== '') {
-    return '`audio.url` must not hold a user name or password; use a signed URL instead.';
+    return '`audio.url` must not contain a user name or password; use a signed URL instead.';
   }
-  const blocked = `\`audio.url\` points to ${host}, which is not a public address. Upload the file instead, or let the operator allow its network (AUDIO_ALLOWED_NETWORKS).`;
-  if (host === 'localhost' || host.endsWith('.localhost')) {
-    return isAllowed('127.0.0.1', allowedNetworks) ? null : blocked;
-  }
-  if (!ipaddr.isValid(host)) return null;
-  return ipaddr.process(host).range() === 'unicast' || isAllowed(host, allowedNetworks) ? null : blocked;
-}
-
-function isAllowed(host: string, allowedNetworks: readonly string[]): boolean {
-  const address = ipaddr.process(host);
-  return allowedNetworks.some((cidr) => {
-    const [network, bits] = ipaddr.parseCIDR(cidr);
-    return network.kind() === address.kind() && address.match(network, bits);
-  });
+  const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.+$/, '');
+  const address = host === 'localhost' || host.endsWith('.localhost') ? '127.0.0.1' : host;
+  if (isIP(address) === 0 || isAllowedAddress(address, allowedNetworks)) return null;
+  return `\`audio.url\` points to ${host}, which is not a public address. Upload the file instead, or ask the operator to allow its network (AUDIO_ALLOWED_NETWORKS).`;
 }

@@ -26,6 +26,10 @@ describe('a recording on a private address', () => {
     'http://[::1]/secret.wav',
     'http://[fd00::1]/secret.wav',
     'http://[::ffff:10.0.0.1]/secret.wav',
+    'http://[::10.0.0.1]/secret.wav',
+    'http://[64:ff9b::10.0.0.1]/secret.wav',
+    'http://10.0.0.1./secret.wav',
+    'http://0x0a.1/secret.wav',
   ])('is refused at once when the URL says so: %s', async (url) => {
     const outcome = await service.jobs.submit({ audio: { url } });
 

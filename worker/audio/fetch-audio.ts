@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Dispatcher } from 'undici';
 import type { TaskMessage } from '../../src/contract/messages.ts';
+import { withTimeout } from '../../src/process/wait.ts';
 import { EngineError } from '../engines/engine.ts';
 import { FetchFailure } from './fetch-failure.ts';
 import { guardedGet } from './guarded-get.ts';
@@ -36,8 +37,8 @@ export interface FetchOptions extends OpenOptions {
 
 /** However slowly the bytes trickle, a fetch ends. */
 const TOTAL_TIMEOUT_MS = 2 * 3_600_000;
-/** Between two chunks of the body, while somebody reads. */
-const IDLE_TIMEOUT_MS = 30_000;
+const CUT_SHORT =
+  /^(ECONNRESET|UND_ERR_SOCKET|UND_ERR_RES_CONTENT_LENGTH_MISMATCH|ERR_STREAM_PREMATURE_CLOSE)$/;
 const HTML = /^\s*(<!doctype html|<html[\s>])/i;
 
 /**
@@ -83,33 +84,31 @@ export async function openAudio(
   signal: AbortSignal,
 ): Promise<OpenedAudio> {
   const host = URL.canParse(audio.url) ? new URL(audio.url).hostname : 'the URL';
-  const total = new AbortController();
-  const timer = setTimeout(() => total.abort(FetchFailure.timeout(host)), TOTAL_TIMEOUT_MS).unref();
-  const either = AbortSignal.any([signal, total.signal]);
   const guard = { guarded: audio.kind === 'url', allowedNetworks: options.allowedNetworks };
-  const response = await guardedGet(audio.url, guard, either).catch((error: unknown) => {
-    clearTimeout(timer);
-    throw error;
+  const timed = withTimeout(signal, TOTAL_TIMEOUT_MS);
+  const translate = (error: unknown): unknown => {
+    if (signal.aborted) return signal.reason;
+    return timed.aborted ? FetchFailure.timeout(host) : error;
+  };
+  const response = await guardedGet(audio.url, guard, timed).catch((error: unknown) => {
+    throw translate(error);
   });
   try {
-    const events = checkAnswer(response, host, options.maxBytes);
-    const stream = guardBody(response, { ...events, host, maxBytes: options.maxBytes }, either);
-    stream.once('close', () => clearTimeout(timer));
-    return { stream, ...events };
+    const head = checkHead(response, host, options.maxBytes);
+    const stream = guardBody(response.body, { ...head, host, maxBytes: options.maxBytes }, translate);
+    return { stream, ...head };
   } catch (error) {
-    clearTimeout(timer);
-    response.destroy();
+    response.body.once('error', () => undefined).destroy();
     throw error;
   }
 }
 
-function checkAnswer(response: IncomingMessage, host: string, maxBytes: number) {
-  const status = response.statusCode ?? 0;
-  if (status < 200 || status > 299) throw FetchFailure.ofStatus(response, host);
-  const length = Number(response.headers['content-length'] ?? Number.NaN);
+function checkHead({ statusCode, headers }: Dispatcher.ResponseData, host: string, maxBytes: number) {
+  if (statusCode < 200 || statusCode > 299) throw FetchFailure.ofStatus(statusCode, headers, host);
+  const length = Number(headers['content-length'] ?? Number.NaN);
   const sizeBytes = Number.isSafeInteger(length) ? length : null;
   if (sizeBytes !== null && sizeBytes > maxBytes) throw FetchFailure.tooLarge(maxBytes);
-  const contentType = response.headers['content-type'] ?? null;
+  const contentType = headers['content-type']?.toString() ?? null;
   if (contentType !== null && /^(text\/html|application\/xhtml)/i.test(contentType)) {
     throw FetchFailure.isHtml(host);
   }
@@ -117,12 +116,11 @@ function checkAnswer(response: IncomingMessage, host: string, maxBytes: number) 
 }
 
 function guardBody(
-  response: IncomingMessage,
+  response: Readable,
   body: { readonly host: string; readonly maxBytes: number; readonly sizeBytes: number | null },
-  signal: AbortSignal,
+  translate: (error: unknown) => unknown,
 ): Readable {
   let received = 0;
-  let receivedBefore = -1;
   const checks = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       const isFirst = received === 0;
@@ -133,24 +131,14 @@ function guardBody(
       else done(null, chunk);
     },
   });
-  const translate = (error: Error & { readonly code?: string }): Error => {
-    if (signal.aborted) return signal.reason;
-    if (error instanceof EngineError) return error;
-    const cutShort = error.code === 'ECONNRESET' || error.code === 'ERR_STREAM_PREMATURE_CLOSE';
-    return cutShort ? FetchFailure.truncated(received, body.sizeBytes) : FetchFailure.of(error, body.host);
-  };
-  const idle = setInterval(() => {
-    const waitsForReader = checks.writableNeedDrain;
-    if (!waitsForReader && received === receivedBefore) checks.destroy(FetchFailure.timeout(body.host));
-    receivedBefore = waitsForReader ? -1 : received;
-  }, IDLE_TIMEOUT_MS).unref();
-  response.once('error', (error) => checks.destroy(translate(error)));
-  checks.once('close', () => {
-    clearInterval(idle);
-    response.destroy();
+  response.on('error', (error: Error & { readonly code?: string }) => {
+    const failure = CUT_SHORT.test(error.code ?? '')
+      ? FetchFailure.truncated(received, body.sizeBytes)
+      : FetchFailure.of(error, body.host);
+    checks.destroy(translate(failure) as Error);
   });
-  response.pipe(checks);
-  return checks;
+  checks.once('close', () => response.destroy());
+  return response.pipe(checks);
 }
 
 function noSpace(error: unknown): EngineError | null {

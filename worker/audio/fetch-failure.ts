@@ -1,14 +1,16 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import { firstChars } from '../../src/domain/cut-text.ts';
+import { BlockedAddressError } from '../../src/network/guarded-agent.ts';
 import { EngineError } from '../engines/engine.ts';
 
 const MAX_RETRY_AFTER_MS = 3_600_000;
 const TLS_ERROR = /^(CERT_|ERR_SSL_|ERR_TLS_|EPROTO$|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
-/** What request-filtering-agent says; it gives no code. */
-const BLOCKED = /is not allowed\. Because/;
+const TIMEOUT = /^(ETIMEDOUT|UND_ERR_(CONNECT|HEADERS|BODY)_TIMEOUT)$/;
+
+type FailureOptions = ErrorOptions & { readonly detail?: string };
 
 function failure(code: string, retryable: boolean, message: string, more: { retryAfterMs?: number } = {}) {
-  return (options: ErrorOptions & { readonly detail?: string } = {}) =>
+  return (options: FailureOptions = {}) =>
     new EngineError(
       {
         kind: 'FETCH',
@@ -34,8 +36,8 @@ export const FetchFailure = {
       `${host} redirected more than ${limit} times; give the final URL of the recording.`,
     )(),
 
-  timeout: (host: string) =>
-    failure('FETCH_TIMEOUT', true, `${host} took too long to answer; it is tried again.`)(),
+  timeout: (host: string, options: FailureOptions = {}) =>
+    failure('FETCH_TIMEOUT', true, `${host} took too long to respond; it is tried again.`)(options),
 
   tooLarge: (maxBytes: number) =>
     failure('FETCH_TOO_LARGE', false, `The recording is larger than the ${maxBytes} bytes allowed.`)(),
@@ -59,10 +61,9 @@ export const FetchFailure = {
     }),
 
   /** For an answer that is not a success. */
-  ofStatus(response: IncomingMessage, host: string): EngineError {
-    const status = response.statusCode ?? 0;
+  ofStatus(status: number, headers: IncomingHttpHeaders, host: string): EngineError {
     const said = `${host} answered ${status}`;
-    const retryAfterMs = readRetryAfter(response.headers['retry-after']);
+    const retryAfterMs = readRetryAfter(headers['retry-after']);
     const later = retryAfterMs === null ? {} : { retryAfterMs };
     if (status === 404 || status === 410) {
       return failure('FETCH_NOT_FOUND', false, `${said}: there is no recording at this URL.`)();
@@ -90,7 +91,7 @@ export const FetchFailure = {
     if (error instanceof EngineError) return error;
     const code = error.code ?? '';
     const options = { cause: error, detail: `${code} ${error.message}`.trim() };
-    if (BLOCKED.test(error.message)) {
+    if (error instanceof BlockedAddressError) {
       return failure(
         'FETCH_BLOCKED_ADDRESS',
         false,
@@ -104,9 +105,7 @@ export const FetchFailure = {
         `There is no host ${host}; check the URL's spelling.`,
       )(options);
     }
-    if (code === 'ETIMEDOUT' || code === 'ESOCKETTIMEDOUT') {
-      return failure('FETCH_TIMEOUT', true, `${host} took too long to answer; it is tried again.`)(options);
-    }
+    if (TIMEOUT.test(code)) return FetchFailure.timeout(host, options);
     if (TLS_ERROR.test(code)) {
       return failure('FETCH_TLS', false, `${host} has no valid TLS certificate for this URL.`)(options);
     }
