@@ -38,6 +38,7 @@ export function createLeader(parts: Parts, broker: Broker): LeaderWork {
   return new LeaderWork({
     ...storage,
     ...{ session, broker, environment, log },
+    replicas: config.NATS_REPLICAS,
     metrics: metrics ?? undefined,
     retry: retryPolicy(config),
     liveSlots: (queue) => live.registry.slots(queue),

@@ -31,6 +31,8 @@ const SharedEnvironment = z.object({
 });
 
 const ServerEnvironment = SharedEnvironment.extend({
+  /** Copies of each stream in a cluster of nats-servers; existing streams are never scaled down. */
+  NATS_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
   DATABASE_URL: Url.default('postgres://postgres@127.0.0.1:5432/postgres'),
   /** Postgres itself, where DATABASE_URL leads to a pooler in transaction mode. */
   DATABASE_DIRECT_URL: Url.optional(),

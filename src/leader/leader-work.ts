@@ -19,6 +19,8 @@ export interface LeaderWorkOptions
     Omit<ReconcilerOptions, 'findOrphans'> {
   readonly session: NatsSession;
   readonly queues: QueueStore;
+  /** Copies of each stream; see `ensureStreams`. */
+  readonly replicas?: number | undefined;
   /** How long a lane waits for a silent worker; 30 s but in tests. */
   readonly ackWaitMs?: number | undefined;
 }
@@ -99,8 +101,8 @@ export class LeaderWork {
   }
 
   async #project(nc: NatsConnection, signal: AbortSignal): Promise<void> {
-    const { log, store } = this.#options;
-    const { eventsCreatedAt } = await ensureStreams(nc, log);
+    const { log, store, replicas } = this.#options;
+    const { eventsCreatedAt } = await ensureStreams(nc, log, { replicas });
     await this.ensureLanes();
     const offset = await this.#offsetIn(nc, eventsCreatedAt);
     const projector = new Projector(this.#options, offset.offset);

@@ -19,8 +19,9 @@ export type Appended =
   /** Another writer was faster. */
   | { readonly accepted: false };
 
-/** How long another write to the same subject gets to finish. */
+/** How long another write to the same subject gets to finish; a multiple of it after each further try. */
 const WRITE_IN_PROGRESS_MS = 100;
+const MAX_TRIES = 8;
 
 export function decodeEvent(jobId: string, bytes: Uint8Array): DecodedEvent {
   try {
@@ -57,16 +58,23 @@ export async function appendEvent(
   const options = { messageId: eventId(event), expectedSubjectSequence: expectedSequence, timeoutMs };
   const publish = () => publishStored(nc, eventSubject(event.jobId), bytes, options);
   try {
-    const stored = await publish().catch(async (error: unknown) => {
-      if (!isJetStreamError(error, JETSTREAM_ERRORS.writeInProgress)) throw error;
-      // That write may be our own first try, so it proves nothing yet.
-      await delay(WRITE_IN_PROGRESS_MS);
-      return publish();
-    });
-    return { accepted: true, ...stored };
+    return { accepted: true, ...(await afterOtherWrites(publish)) };
   } catch (error) {
     if (!isJetStreamError(error, JETSTREAM_ERRORS.wrongLastSequence)) throw error;
     return adoptOwn(nc, event, timeoutMs);
+  }
+}
+
+/** While another write to the subject is under way, nothing is decided: it may even be this one's own first try. */
+async function afterOtherWrites<Stored>(publish: () => Promise<Stored>): Promise<Stored> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await publish();
+    } catch (error) {
+      const mayPass = isJetStreamError(error, JETSTREAM_ERRORS.writeInProgress) && tries < MAX_TRIES;
+      if (!mayPass) throw error;
+      await delay(WRITE_IN_PROGRESS_MS * tries);
+    }
   }
 }
 

@@ -97,6 +97,8 @@ export interface StreamsInfo {
 /**
  * Creates the streams, or updates them; several servers may do so at the same time.
  *
+ * @param options.replicas Copies of each stream that is kept on disk; more than one needs a cluster. A stream that has
+ *   more keeps them. PROGRESS, which may be lost, is in memory and has one.
  * @throws NatsVersionError for a server that is too old; StreamConfigError for a stream that has another configuration.
  */
 export async function ensureStreams(
@@ -108,10 +110,10 @@ export async function ensureStreams(
   requireServerVersion(nc.info?.version ?? '', replicas, log);
   let eventsCreatedAt = '';
   for (const stream of STREAM_CONFIGS) {
-    const wanted = { ...stream, num_replicas: replicas };
+    const wanted = { ...stream, num_replicas: stream.storage === StorageType.Memory ? 1 : replicas };
     const info = await withManager(nc, (manager) => ensureStream(manager, wanted));
     if (info.config.name === STREAMS.events) eventsCreatedAt = info.created;
-    const differences = differencesOf(wanted, info.config);
+    const differences = differencesOf(withoutScalingDown(wanted, info.config), info.config);
     if (differences.length > 0) {
       throw new StreamConfigError(
         `Stream ${stream.name} has an unexpected ${differences.join(', ')}. Drain it and delete it ` +
@@ -122,14 +124,21 @@ export async function ensureStreams(
   return { eventsCreatedAt };
 }
 
-async function ensureStream(
-  manager: JetStreamManager,
-  wanted: WantedStream & { readonly num_replicas: number },
-) {
+interface Replicated {
+  readonly num_replicas: number;
+}
+
+/** More replicas than wanted are an operator's decision, which stays. */
+function withoutScalingDown<Wanted extends Replicated>(wanted: Wanted, actual: Replicated): Wanted {
+  return { ...wanted, num_replicas: Math.max(wanted.num_replicas, actual.num_replicas) };
+}
+
+async function ensureStream(manager: JetStreamManager, wanted: WantedStream & Replicated) {
   try {
     const info = await manager.streams.info(wanted.name);
-    if (differencesOf(wanted, info.config).length === 0) return info;
-    const { name, retention, storage, ...changeable } = wanted;
+    const kept = withoutScalingDown(wanted, info.config);
+    if (differencesOf(kept, info.config).length === 0) return info;
+    const { name, retention, storage, ...changeable } = kept;
     if (retention !== info.config.retention || storage !== info.config.storage) return info;
     return await manager.streams.update(name, changeable).catch((error: unknown) => {
       if (isJetStreamError(error, JETSTREAM_ERRORS.streamUpdateRefused)) return info;

@@ -1,3 +1,4 @@
+import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { appendEvent } from '../../src/messaging/chain.ts';
 import { connectToNats, type NatsConnection } from '../../src/messaging/connection.ts';
@@ -21,6 +22,18 @@ beforeAll(async () => {
 afterAll(async () => {
   await nc?.close();
   await cluster?.dispose();
+});
+
+test('streams on disk have three replicas, which a server that asks for one does not take away', async () => {
+  await ensureStreams(nc, log);
+
+  const manager = await jetstreamManager(nc);
+  const replicas = await Promise.all(
+    ['TASKS', 'EVENTS', 'CONTROL', 'PROGRESS'].map(
+      async (name) => (await manager.streams.info(name)).config.num_replicas,
+    ),
+  );
+  expect(replicas).toEqual([3, 3, 3, 1]);
 });
 
 test('exactly one of three concurrent writers extends a chain', async () => {
