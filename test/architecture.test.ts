@@ -6,7 +6,7 @@ import { LAYERS, type Layer, PACKAGE_OWNERS } from './support/layers.ts';
 import { withLayersTable } from './support/layers-table.ts';
 import { findCycle, importsOf, readSources, type SourceFile } from './support/source-imports.ts';
 
-/** Directly below src: the programs and what puts them together. No layer may import them. */
+/** Directly below src: the process and the wiring, which no layer may import. */
 const isProgram = (path: string): boolean => /^src\/[^/]+\.ts$/.test(path);
 const layerOf = (path: string): Layer | undefined =>
   LAYERS.find(({ folder }) => path.startsWith(`${folder}/`));
@@ -59,7 +59,7 @@ describe('the architecture', () => {
     await expect(updated).toMatchFileSnapshot(fileURLToPath(document));
   });
 
-  it('has every source file in a layer or among the programs', () => {
+  it('has every source file in a layer or directly below src', () => {
     const homeless = sources.filter((file) => layerOf(file.path) === undefined && !isProgram(file.path));
 
     expect(homeless.map((file) => file.path)).toEqual([]);
@@ -69,7 +69,7 @@ describe('the architecture', () => {
     expect(findCycle(everything)).toBeNull();
   });
 
-  it('imports files of this repository by their whole name', () => {
+  it('imports files of this repository with their extension', () => {
     const wrong = everything.flatMap((file) =>
       importsOf(file.text)
         .filter((specifier) => specifier.startsWith('.') && !/\.(m?ts|mjs|json)$/.test(specifier))
@@ -79,13 +79,13 @@ describe('the architecture', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('has no barrels, and no file whose name says nothing', () => {
+  it('has no barrels and no vague file names', () => {
     const vague = /^(index|utils?|helpers?|common|misc|shared|types|interfaces)\.ts$/;
 
     expect(everything.filter((file) => vague.test(basename(file.path))).map((file) => file.path)).toEqual([]);
   });
 
-  it('exports by name, but where a tool asks for a default', () => {
+  it('has default exports only where a tool requires them', () => {
     const toolsAsk = ['test/vitest.config.ts', 'test/support/global-setup.ts'];
     const defaults = everything.filter((file) => /^export default\b|\bas default\b/m.test(file.text));
 
@@ -110,7 +110,7 @@ describe('the import rules', () => {
     expect(refusal(file(path), target)).toBe(`${path} imports ${target}`);
   });
 
-  it('see every form of import', () => {
+  it('find every form of import', () => {
     const text = `import a from 'a';\nimport {\n  b,\n} from "b";\nimport 'c';\nexport { d } from 'd';\nconst e = await import('e');\n`;
 
     expect([...importsOf(text)].sort()).toEqual(['a', 'b', 'c', 'd', 'e']);

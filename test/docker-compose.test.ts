@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
-// No Docker engine runs where these tests do, so this holds the files against the project they describe.
+// Docker is not available to the tests, so they compare the files with the project.
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string): string => readFileSync(`${root}${path}`, 'utf8');
 const compose = read('docker-compose.yml');
@@ -23,7 +23,7 @@ const keysOf = (text: string, indent: number): string[] =>
 const services = block(compose, 'services', 0);
 const named = (name: string): string => block(services, name, 2);
 
-/** The program as compiled, found as its source. */
+/** The source of a compiled program. */
 const sourceOf = (path: string): string => path.replace(/^dist\//, '').replace(/\.js$/, '.ts');
 
 describe('docker-compose.yml', () => {
@@ -31,7 +31,7 @@ describe('docker-compose.yml', () => {
     expect(keysOf(services, 2)).toEqual(['postgres', 'nats', 'migrate', 'server', 'worker']);
   });
 
-  it('starts each part after what it needs is healthy', () => {
+  it('starts each service after its dependencies are healthy', () => {
     const needs = (name: string): string[] => keysOf(block(named(name), 'depends_on', 4), 6);
 
     expect({ migrate: needs('migrate'), server: needs('server'), worker: needs('worker') }).toEqual({
@@ -52,7 +52,7 @@ describe('docker-compose.yml', () => {
     expect(programs.filter((path) => !existsSync(`${root}${path}`))).toEqual([]);
   });
 
-  it('sets only variables that the programs know', () => {
+  it('sets only variables that the programs read', () => {
     const config = read('src/config/config.ts');
     const variables = ['migrate', 'server', 'worker'].flatMap((name) =>
       keysOf(block(named(name), 'environment', 4), 6),
@@ -61,13 +61,13 @@ describe('docker-compose.yml', () => {
     expect(variables.filter((name) => !config.includes(`  ${name}: `))).toEqual([]);
   });
 
-  it('keeps data in volumes that it declares', () => {
+  it('stores data in declared volumes', () => {
     const used = [...services.matchAll(/^ {6}- (\w+):\//gm)].map((match) => match[1]);
 
     expect(used.sort()).toEqual(keysOf(block(compose, 'volumes', 0), 2).sort());
   });
 
-  it('has JetStream on disk, synced before it acknowledges', () => {
+  it('stores JetStream on disk and syncs before acknowledging', () => {
     expect(block(compose, 'configs', 0)).toMatch(/jetstream \{[^}]*sync_interval: always/);
   });
 });
@@ -77,7 +77,7 @@ describe('Dockerfile', () => {
     (match[1] as string).split(/\s+/),
   );
 
-  it('copies what exists and what .dockerignore lets through', () => {
+  it('copies files that exist and that .dockerignore allows', () => {
     const allowed = read('.dockerignore')
       .split('\n')
       .filter((line) => line.startsWith('!'))
@@ -87,7 +87,7 @@ describe('Dockerfile', () => {
     expect(copies.filter((path) => !existsSync(`${root}${path}`) || !allowed.includes(path))).toEqual([]);
   });
 
-  it('takes from stages that it has', () => {
+  it('copies from declared stages only', () => {
     const stages = [...dockerfile.matchAll(/^FROM \S+ AS (\w+)/gm)].map((match) => match[1]);
     const used = [...dockerfile.matchAll(/--from=(\w+)/g)].map((match) => match[1]);
 

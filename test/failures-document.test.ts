@@ -32,7 +32,7 @@ describe('docs/failures.md', () => {
     expect([...documented].filter((code) => !written.has(code) && !others.has(code ?? ''))).toEqual([]);
   });
 
-  test.each(FAILURE_KINDS)('tells of the kind %s', (kind) => {
+  test.each(FAILURE_KINDS)('describes the kind %s', (kind) => {
     expect(document).toMatch(new RegExp(`^## .*\\b${kind}\\b`, 'm'));
   });
 });

@@ -14,7 +14,7 @@ function exportUrl(): string {
   return edge.links.signedExportUrl(JOB_ID, REQUEST, new Date(Date.now() + 60_000));
 }
 
-it('sends a transcript as it is written, and tells the next client to wait while too many are', async () => {
+it('streams a transcript, and answers 503 with Retry-After above the limit of concurrent exports', async () => {
   let finish = () => {};
   const finished = new Promise<void>((resolve) => {
     finish = resolve;
@@ -39,7 +39,7 @@ it('sends a transcript as it is written, and tells the next client to wait while
   expect((await reader?.read())?.value).toBe('last\n');
 });
 
-it('is not there for a job without a transcript', async () => {
+it('answers 404 for a job without a transcript', async () => {
   edge = await startEdge();
 
   expect((await fetch(exportUrl())).status).toBe(404);

@@ -15,7 +15,7 @@ describe('GraphiQL', () => {
     await edge.close();
   });
 
-  it('opens with tabs that are ready to use', async () => {
+  it('opens with tabs that can be run at once', async () => {
     expect((await browser.tabs()).map((name) => name.trim())).toEqual([
       'Submit',
       'Watch',
@@ -27,7 +27,7 @@ describe('GraphiQL', () => {
     expect(await browser.shown('variables')).toContain('https://example.com/talk.mp3');
   });
 
-  it('runs a mutation and a subscription, and asks nobody but this server', async () => {
+  it('runs a mutation and a subscription, and sends requests to this server only', async () => {
     await browser.run('Submit', { input: { audio: { url: 'https://example.com/a.mp3' } } });
     await eventually(
       () => browser.shown('response'),
@@ -44,7 +44,7 @@ describe('GraphiQL', () => {
     expect(browser.errors).toEqual([]);
   });
 
-  it('comes compressed, and again for an address that holds a query', async () => {
+  it('is served compressed, also for a URL that contains a query', async () => {
     const response = await fetch(`${edge.graphqlUrl}?query=%7B__typename%7D`, {
       headers: { accept: 'text/html', 'accept-encoding': 'identity' },
     });

@@ -38,7 +38,7 @@ describe('the API over HTTP', () => {
   });
   afterAll(() => edge.close());
 
-  it('submits a job and gives it back as a payload', async () => {
+  it('submits a job and returns it in the payload', async () => {
     const { status, data } = await post(edge, SUBMIT, { input: INPUT });
 
     expect(status).toBe(200);
@@ -50,7 +50,7 @@ describe('the API over HTTP', () => {
     });
   });
 
-  it('gives an expected failure back as data', async () => {
+  it('returns an expected failure as data', async () => {
     const other = await startEdge({
       app: {
         submitJob: async () => {
@@ -72,7 +72,7 @@ describe('the API over HTTP', () => {
     });
   });
 
-  it.each(['Job', 'unknown', 'que_whisper'])('answers null for a node that is not there: %s', async (id) => {
+  it.each(['Job', 'unknown', 'que_whisper'])('answers null for an unknown node: %s', async (id) => {
     const { data, errors } = await post(edge, '{ node(id: "x") { id } nodes(ids: ["a", "b"]) { id } }', {
       id,
     });
@@ -87,7 +87,7 @@ describe('the API over HTTP', () => {
     expect(data.node).toEqual({ __typename: 'Job', id: JOB_ID, status: 'QUEUED' });
   });
 
-  it('masks an unexpected error and names the request, whose id is in the header and the log', async () => {
+  it('masks an unexpected error and returns the request id, which is also in the header and the log', async () => {
     const { status, errors, headers } = await post(
       edge,
       '{ jobByExternalId(externalId: "bug") { id } }',
@@ -107,13 +107,13 @@ describe('the API over HTTP', () => {
     expect(JSON.stringify(line)).toContain('table users has no column');
   });
 
-  it('makes a request id of its own when the given one is unfit for a log', async () => {
+  it('replaces a request id that must not go into a log', async () => {
     const { headers } = await post(edge, '{ __typename }', {}, { 'x-request-id': 'a b{}' });
 
     expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it('tells that a part is away, and when to try again', async () => {
+  it('answers 503 with Retry-After while a dependency is down', async () => {
     const { status, errors, headers } = await post(edge, '{ jobByExternalId(externalId: "down") { id } }');
 
     expect(status).toBe(503);
@@ -125,7 +125,7 @@ describe('the API over HTTP', () => {
     });
   });
 
-  it('keeps what was answered beside an error', async () => {
+  it('keeps the rest of an answer beside an error', async () => {
     const { status, data, errors } = await post(
       edge,
       `{ job(id: "${JOB_ID}") { id } jobByExternalId(externalId: "down") { id } }`,
@@ -165,14 +165,14 @@ describe('the API over HTTP', () => {
     expect(errors[0]?.message).toMatch(new RegExp(`\`${name}\` must be 1 to 100`));
   });
 
-  it('refuses a cursor that is not its own as bad input', async () => {
+  it('refuses a foreign cursor as bad input', async () => {
     const { status, errors } = await post(edge, '{ jobs(after: "forged") { nodes { id } } }');
 
     expect(status).toBe(400);
     expect(errors[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', issues: [{ rule: 'cursor' }] });
   });
 
-  it('answers syntax and validation errors with 400 and a place', async () => {
+  it('answers syntax and validation errors with 400 and a location', async () => {
     const syntax = await post(edge, '{ jobs(');
     const validation = await post(edge, '{ jobs { nope } }');
 
@@ -182,7 +182,7 @@ describe('the API over HTTP', () => {
     expect(validation.errors[0]?.extensions?.code).toBe('GRAPHQL_VALIDATION_FAILED');
   });
 
-  it('lets the introspection query of GraphiQL pass', async () => {
+  it('allows the introspection query of GraphiQL', async () => {
     const query = getIntrospectionQuery({
       inputValueDeprecation: true,
       schemaDescription: true,
@@ -196,14 +196,14 @@ describe('the API over HTTP', () => {
     expect(status).toBe(200);
   });
 
-  it('refuses to change anything by GET', async () => {
+  it('refuses mutations by GET', async () => {
     const query = new URLSearchParams({ query: 'mutation { cancelJob(input: { id: "x" }) { __typename } }' });
     const response = await fetch(`${edge.graphqlUrl}?${query}`);
 
     expect(response.status).toBe(405);
   });
 
-  it('refuses a body that a form of any page could send', async () => {
+  it('refuses a body that an HTML form of any page could send', async () => {
     const response = await fetch(edge.graphqlUrl, {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
@@ -213,7 +213,7 @@ describe('the API over HTTP', () => {
     expect(response.status).toBe(415);
   });
 
-  it('answers the parts of its health, the schema, and an unknown path', async () => {
+  it('serves health, the schema, and 404 for an unknown path', async () => {
     const statuses = await Promise.all(
       ['/health/live', '/health/ready', '/schema.graphql', '/nothing'].map(
         async (path) => (await fetch(edge.url + path)).status,

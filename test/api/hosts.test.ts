@@ -17,7 +17,7 @@ async function ask(path: string, host: string): Promise<IncomingMessage> {
   return response;
 }
 
-it('answers no page whose name was made to resolve to this machine', async () => {
+it('refuses a request whose Host is a foreign name that resolves to this machine', async () => {
   edge = await startEdge();
   const refused = await ask('/graphql', 'evil.example');
 
@@ -25,7 +25,7 @@ it('answers no page whose name was made to resolve to this machine', async () =>
   expect(await json(refused)).toMatchObject({ errors: [{ extensions: { code: 'HOST_NOT_ALLOWED' } }] });
 });
 
-it('opens no websocket for such a page', async () => {
+it('refuses a websocket from such a page', async () => {
   edge = await startEdge();
   const { socket, closed } = new TransportDialogue(edge.webSocketUrl, {
     headers: { host: 'evil.example', origin: 'http://evil.example' },
@@ -38,7 +38,7 @@ it('opens no websocket for such a page', async () => {
   expect(response.statusCode).toBe(421);
 });
 
-it('answers by the names that its configuration gives it', async () => {
+it('answers to the names in its configuration', async () => {
   edge = await startEdge({ config: { WORKER_URL: 'http://speech.example', ALLOWED_HOSTS: ['inside'] } });
   const port = 4000;
   const statuses = [];
@@ -51,7 +51,7 @@ it('answers by the names that its configuration gives it', async () => {
   expect(statuses).toEqual([200, 200, 200, 200]);
 });
 
-it('tells probes how it is by whatever name they call', async () => {
+it('answers health probes under any name', async () => {
   edge = await startEdge();
   const response = await ask('/health/live', 'pod-7.cluster');
   response.resume();

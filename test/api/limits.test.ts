@@ -31,7 +31,7 @@ describe('the limits of an operation', () => {
     expect(errors[0]?.message).toContain(String(limit));
   });
 
-  it('bounds its depth, and allows what a page of jobs with transcripts needs', async () => {
+  it('limits the depth, and allows what a page of jobs with transcripts needs', async () => {
     const segments = 'transcript { segments(first: 10) { nodes { words { text } } } }';
     const deeper = 'transcript { segments(first: 10) { edges { node { words { text } } } } }';
     const fine = await post(edge, `{ jobs { edges { node { ${segments} } } } }`);
@@ -49,7 +49,7 @@ describe('the limits of an operation', () => {
     });
   });
 
-  it('tells what was found, so that a caller knows how far off it is', async () => {
+  it('reports the value found beside the limit', async () => {
     const { errors } = await post(
       edge,
       `{ ${Array.from({ length: 20 }, (_, i) => `a${i}: __typename`).join(' ')} }`,
@@ -58,14 +58,14 @@ describe('the limits of an operation', () => {
     expect(errors[0]?.extensions).toMatchObject({ limit: 15, found: 20 });
   });
 
-  it('gives up on an operation that takes too long', async () => {
+  it('aborts an operation that takes too long', async () => {
     const { status, errors } = await post(edge, '{ jobByExternalId(externalId: "slow") { id } }');
 
     expect(status).toBe(504);
     expect(errors[0]?.extensions?.code).toBe('QUERY_TIMEOUT');
   });
 
-  it('refuses a 1 MB query with an answer the sender can read, and goes on', async () => {
+  it('refuses a 1 MB query with a readable answer and keeps serving', async () => {
     const huge = await post(edge, `{ job(id: "${'x'.repeat(1024 * 1024)}") { id } }`);
     const after = await post(edge, `{ job(id: "${JOB_ID}") { id } }`);
 
@@ -75,7 +75,7 @@ describe('the limits of an operation', () => {
     expect(after.data).toEqual({ job: { id: JOB_ID } });
   });
 
-  it('refuses a large body that comes without its length', async () => {
+  it('refuses a large body sent without a length', async () => {
     const chunk = new TextEncoder().encode('x'.repeat(64 * 1024));
     const body = new ReadableStream({
       start(controller) {
@@ -93,7 +93,7 @@ describe('the limits of an operation', () => {
     expect(response.status).toBe(413);
   });
 
-  it('answers a request target that is no URL', async () => {
+  it('answers a request target that is not a URL', async () => {
     const { hostname, port } = new URL(edge.url);
     const socket = connect(Number(port), hostname);
     socket.end('GET //%zz[ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');

@@ -6,7 +6,7 @@ import { post, startEdge } from '../support/edge.ts';
 const QUEUE = { id: 'que_whisper', name: 'whisper' } as unknown as QueueView;
 const idOf = (kind: string, last: string) => `${kind}_0190a1b2c3d47e8f9a0b1c2d3e4f5a6${last}`;
 
-it('reads objects of one kind together, however many are asked for', async () => {
+it('reads any number of objects of one kind in one batch', async () => {
   const asked: unknown[] = [];
   const edge = await startEdge({
     app: {

@@ -12,7 +12,7 @@ async function startWith(source: Source): Promise<void> {
 }
 
 describe('a subscription over server-sent events', () => {
-  it('brings every event and completes at the final status', async () => {
+  it('delivers every event and completes at the final status', async () => {
     const source = new Source();
     await startWith(source);
     source.push({ type: 'SNAPSHOT' });
@@ -26,7 +26,7 @@ describe('a subscription over server-sent events', () => {
     expect(types).toEqual(['SNAPSHOT', 'STATUS']);
   });
 
-  it('is there by GET too, and lets its source go when the client leaves', async () => {
+  it('works by GET too, and releases its source when the client disconnects', async () => {
     const source = new Source();
     await startWith(source);
     source.push({ type: 'SNAPSHOT' });
@@ -51,7 +51,7 @@ describe('a subscription over server-sent events', () => {
     expect(watchingBefore).toBe(1);
   });
 
-  it('ends without completing when the server stops, so that clients come back', async () => {
+  it('ends without completing when the server stops, so that clients reconnect', async () => {
     const source = new Source();
     await startWith(source);
     source.push({ type: 'SNAPSHOT' });

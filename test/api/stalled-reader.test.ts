@@ -10,10 +10,10 @@ import { TransportDialogue } from '../support/transport-dialogue.ts';
 const WATCH = `subscription { jobProgress(id: "${JOB_ID}") { cursor newSegments { text } } }`;
 const EVENT_BYTES = 16 * 1024;
 const MAX_UNSENT_BYTES = 1024 * 1024;
-/** What the kernel's buffers of both sides may take on top. */
+/** What the kernel's buffers on both sides may hold in addition. */
 const KERNEL_BYTES = 16 * 1024 * 1024;
 
-/** Gives an event whenever it is asked for one, and counts how often it was. */
+/** Gives an event on every request and counts the requests. */
 class EndlessSource {
   read = 0;
   open = 0;
@@ -25,7 +25,7 @@ class EndlessSource {
         this.read += 1;
         const segment = { index: 0, startMs: 0, endMs: 1, speaker: null, confidence: null, words: null };
         yield aProgressEvent({ newSegments: [{ ...segment, text: 'x'.repeat(EVENT_BYTES) }] });
-        // Lets others have their turn, as a real source does by waiting for news.
+        // Yields to the event loop, as a real source does while it waits for the next event.
         await new Promise((resolve) => setImmediate(resolve));
       }
     } finally {
@@ -37,7 +37,7 @@ class EndlessSource {
 let edge: Edge;
 afterEach(() => edge.close());
 
-/** The reader stops taking; what was read of the source stands still once every buffer is full. */
+/** The reader stops reading; the number of events taken from the source stays constant once every buffer is full. */
 async function readUntilStill(source: EndlessSource): Promise<number> {
   let seen = -1;
   let since = Date.now();
@@ -52,7 +52,7 @@ async function readUntilStill(source: EndlessSource): Promise<number> {
 }
 
 describe('a reader that stops reading', () => {
-  it('fills one bounded buffer, harms nobody on another socket, and is closed to try again later', async () => {
+  it('fills one bounded buffer, does not delay other sockets, and is closed with a retryable code', async () => {
     const source = new EndlessSource();
     edge = await startEdge({
       app: { watchJob: (_by, _input, signal) => source.watch(signal) },
@@ -78,7 +78,7 @@ describe('a reader that stops reading', () => {
     expect([1013, 1006]).toContain((await stalled.closed).code);
   });
 
-  it('slows its own stream of server-sent events only, and is dropped', async () => {
+  it('slows only its own stream of server-sent events, and is disconnected', async () => {
     const source = new EndlessSource();
     edge = await startEdge({
       app: { watchJob: (_by, _input, signal) => source.watch(signal) },
@@ -105,7 +105,7 @@ describe('a reader that stops reading', () => {
 function openEventStream({ url }: Edge): Socket {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
-  // A reset is how it learns that it was dropped.
+  // The client sees the disconnect as a reset.
   socket.on('error', () => {});
   const body = JSON.stringify({ query: WATCH });
   socket.write(

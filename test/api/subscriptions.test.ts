@@ -17,7 +17,7 @@ async function startWith(source: Source, options: EdgeOptions = {}): Promise<voi
 }
 
 describe('a subscription over graphql-transport-ws', () => {
-  it('brings every event and completes at the final status', async () => {
+  it('delivers every event and completes at the final status', async () => {
     const source = new Source();
     await startWith(source);
     source.push({ type: 'SNAPSHOT' });
@@ -33,7 +33,7 @@ describe('a subscription over graphql-transport-ws', () => {
     expect(events).toEqual(['SNAPSHOT', 'PROGRESS', 'STATUS']);
   });
 
-  it('lets its source go when the client completes, and when it vanishes', async () => {
+  it('releases its source when the client completes and when the connection breaks', async () => {
     const source = new Source();
     await startWith(source);
     const polite = await TransportDialogue.open(edge.webSocketUrl);
@@ -85,7 +85,7 @@ describe('a subscription over graphql-transport-ws', () => {
     dialogue.socket.close();
   });
 
-  it('tells a job that is not there as an error of the operation', async () => {
+  it('reports an unknown job as an error of the operation', async () => {
     edge = await startEdge();
     const dialogue = await TransportDialogue.open(edge.webSocketUrl);
     dialogue.subscribe('1', WATCH, { id: 'job_nobody' });
@@ -96,10 +96,10 @@ describe('a subscription over graphql-transport-ws', () => {
     dialogue.socket.close();
   });
 
-  it('masks what breaks in its source', async () => {
+  it('masks an error of its source', async () => {
     edge = await startEdge({
       app: {
-        // biome-ignore lint/correctness/useYield: it breaks before its first event
+        // biome-ignore lint/correctness/useYield: it throws before its first event
         watchJob: async function* () {
           throw new Error('secret detail');
         },
@@ -125,7 +125,7 @@ describe('a subscription over graphql-transport-ws', () => {
     dialogue.socket.close();
   });
 
-  it('refuses one operation more than a socket may have', async () => {
+  it('refuses an operation above the limit per socket', async () => {
     const source = new Source();
     await startWith(source, { limits: { webSocket: { maxOperations: 2 } } });
     const dialogue = await TransportDialogue.open(edge.webSocketUrl);
@@ -137,7 +137,7 @@ describe('a subscription over graphql-transport-ws', () => {
     dialogue.socket.close();
   });
 
-  it('refuses one socket more than the server may have, and takes it once another is gone', async () => {
+  it('refuses a socket above the limit per server, and accepts it once another has closed', async () => {
     await startWith(new Source(), { config: { MAX_WEBSOCKETS: 1 } });
     const first = await TransportDialogue.open(edge.webSocketUrl);
     const { socket } = new TransportDialogue(edge.webSocketUrl);
@@ -152,7 +152,7 @@ describe('a subscription over graphql-transport-ws', () => {
     expect([refusal.statusCode, refusal.headers['retry-after']]).toEqual([503, '5']);
   });
 
-  it('closes a socket that speaks another protocol, says nothing, or says too much', async () => {
+  it('closes a socket with another protocol, without connection_init, or with too large a message', async () => {
     await startWith(new Source(), { limits: { webSocket: { connectionInitMs: 50 } } });
     const other = new TransportDialogue(edge.webSocketUrl, {}, 'graphql-ws');
     const silent = new TransportDialogue(edge.webSocketUrl);
@@ -165,7 +165,7 @@ describe('a subscription over graphql-transport-ws', () => {
     expect([4406, 1006]).toContain((await other.closed).code);
   });
 
-  it('opens for pages of its own origin and those allowed, and for no other', async () => {
+  it('accepts its own origin and allowed origins only', async () => {
     await startWith(new Source(), { config: { CORS_ORIGINS: ['https://app.example'] } });
     const outcome = async (origin: string) => {
       const { socket, closed } = new TransportDialogue(edge.webSocketUrl, { origin });
@@ -180,7 +180,7 @@ describe('a subscription over graphql-transport-ws', () => {
     expect(await outcome('https://evil.example')).toBe(false);
   });
 
-  it('tells its clients to come back when the server stops', async () => {
+  it('closes with a code that asks clients to reconnect when the server stops', async () => {
     await startWith(new Source());
     const dialogue = await TransportDialogue.open(edge.webSocketUrl);
     await edge.close();

@@ -26,7 +26,7 @@ function latch() {
   return { opened, open };
 }
 
-/** A sender that goes on when it is let; `written` resolves when its first byte was taken. */
+/** A sender that continues on command; `written` resolves when its first byte was accepted. */
 function aSender(bytes: Uint8Array) {
   const goOn = latch();
   const written = latch();
@@ -45,7 +45,7 @@ async function content(): Promise<Response> {
   return fetch(edge.links.signedContentUrl(id, 60_000));
 }
 
-it('keeps only the file of the sender that took over from one that was silent for long', async () => {
+it('keeps only the file of the sender that took over from a silent one', async () => {
   const silent = aSender(FIRST);
   await silent.written;
   clockMs += 121_000;
@@ -60,7 +60,7 @@ it('keeps only the file of the sender that took over from one that was silent fo
   expect(await edge.uploadedFiles()).toEqual([sha256Of(SECOND)]);
 });
 
-it('keeps the file that the row has when an earlier sender finished after all', async () => {
+it('keeps the file that the row names when an earlier sender finishes after all', async () => {
   const { repository } = edge.uploads;
   const finish = repository.finish.bind(repository);
   const late = aSender(SECOND);
@@ -76,7 +76,7 @@ it('keeps the file that the row has when an earlier sender finished after all', 
   expect((await repository.find(id))?.storedSha256).toBe(sha256Of(FIRST));
 });
 
-it('says clearly that a file is not on this server', async () => {
+it('answers UPLOAD_NOT_FOUND when the file is not on this server', async () => {
   const sender = aSender(FIRST);
   sender.goOn();
   await sender.outcome;
@@ -87,7 +87,7 @@ it('says clearly that a file is not on this server', async () => {
   expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'UPLOAD_NOT_FOUND' } }] });
 });
 
-it('sweeps what a sender left that was never heard of again', async () => {
+it('deletes what a vanished sender left behind', async () => {
   const lost = aSender(FIRST);
   await lost.written;
   clockMs += 601_000;

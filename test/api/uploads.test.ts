@@ -57,7 +57,7 @@ function contentUrl(id: string): string {
 }
 
 describe('createUpload', () => {
-  it('promises a place with a signed URL', async () => {
+  it('returns a signed URL', async () => {
     const { data } = await post(edge, CREATE, { input: INPUT });
 
     expect(data.createUpload).toMatchObject({
@@ -94,7 +94,7 @@ describe('createUpload', () => {
     });
   });
 
-  it('gives the same upload for the same key and input, and refuses other input', async () => {
+  it('returns the same upload for the same key and input, and refuses another input', async () => {
     const first = await create({ idempotencyKey: 'upload-key-1' });
     const again = await create({ idempotencyKey: 'upload-key-1' });
 
@@ -107,7 +107,7 @@ describe('createUpload', () => {
     expect(await refusal({ idempotencyKey: 'upload-key-1' })).toMatchObject({ code: 'INVALID_INPUT' });
   });
 
-  it('keeps the name of the file without its folders', async () => {
+  it('stores the file name without folders', async () => {
     const { id } = await create({ filename: 'C:\\private\\te\u0000lk.mp3' });
 
     expect((await edge.uploads.repository.find(id))?.filename).toBe('telk.mp3');
@@ -115,7 +115,7 @@ describe('createUpload', () => {
 });
 
 describe('sending a file', () => {
-  it('takes it with curl -T, and gives it back whole and in ranges', async () => {
+  it('accepts curl -T, and serves the file whole and in ranges', async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'curl-'));
     await writeFile(path.join(folder, 'talk.mp3'), FILE);
     const { id, url } = await create({ sha256: SHA256 });
@@ -139,7 +139,7 @@ describe('sending a file', () => {
     expect(await edge.uploadedFiles()).toEqual([SHA256]);
   });
 
-  it('takes a body without a length, and one that waits for leave', async () => {
+  it('accepts a body without a length, and one with Expect: 100-continue', async () => {
     const chunked = await create();
     const waiting = await create();
     const stream = new Blob([FILE]).stream();
@@ -163,12 +163,12 @@ describe('sending a file', () => {
     const unannounced = await put(url, new Blob([new Uint8Array(body)]).stream());
 
     expect(announced).toMatchObject({ status, code });
-    // Without a length the most that was promised is the bound.
+    // Without a length the announced size is the limit.
     expect(unannounced.status).toBe(422);
     expect(await edge.uploadedFiles()).toEqual([]);
   });
 
-  it('can be repeated after a refusal, and not after it worked', async () => {
+  it('can be repeated after a refusal, but not after success', async () => {
     const { url } = await create({ sha256: SHA256 });
 
     expect((await put(url, new Uint8Array(FILE.length))).code).toBe('UPLOAD_HASH_MISMATCH');
@@ -188,7 +188,7 @@ describe('sending a file', () => {
     expect(await put(first.url, 'x')).toMatchObject({ status: 410, code: 'URL_EXPIRED' });
   });
 
-  it('refuses a second sender while the first is at it, and keeps nothing when the first vanishes', async () => {
+  it('refuses a second sender while the first is sending, and keeps nothing when the first disconnects', async () => {
     const { url } = await create();
     const { hostname, port, pathname, search } = new URL(url);
     const first = connect(Number(port), hostname);
@@ -215,7 +215,7 @@ describe('sending a file', () => {
     expect(third.status).toBe(201);
   });
 
-  it('is told to try again while the database is away', async () => {
+  it('answers 503 with Retry-After while the database is down', async () => {
     const { url } = await create();
     edge.uploads.repository.find = () => Promise.reject(new UnavailableError('Postgres is away.'));
 
@@ -227,7 +227,7 @@ describe('sending a file', () => {
     });
   });
 
-  it('gives nothing back before it is there', async () => {
+  it('serves nothing before the upload is complete', async () => {
     const { id } = await create();
 
     expect((await fetch(contentUrl(id))).status).toBe(409);
@@ -236,7 +236,7 @@ describe('sending a file', () => {
     expect((await fetch(contentUrl('..%2F..%2Fetc'))).status).toBe(404);
   });
 
-  it('sweeps what expired, file and all', async () => {
+  it('deletes expired uploads with their files', async () => {
     const { id, url } = await create();
     await put(url, new Uint8Array(FILE));
     const before = await sweepExpiredUploads(edge.uploads);

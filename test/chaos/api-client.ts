@@ -11,12 +11,12 @@ interface Answer {
 const TRY_TIMEOUT_MS = 6000;
 const PAUSE_MS = 250;
 
-/** Asks one server, then the other, until one answers: what a careful client does. */
+/** Tries one server, then the other, until one answers, as a careful client does. */
 export class ApiClient {
   readonly #urls: readonly string[];
   readonly #onSurprise: (text: string) => void;
   readonly #giveUp: AbortSignal;
-  /** Tries that no server answered or that were refused for now. */
+  /** Requests without an answer or with a retryable error. */
   retries = 0;
 
   constructor(urls: readonly string[], giveUp: AbortSignal, onSurprise: (text: string) => void) {
@@ -25,7 +25,7 @@ export class ApiClient {
     this.#onSurprise = onSurprise;
   }
 
-  /** @throws the signal's reason when the run is over. */
+  /** @throws the signal's reason at the end of the run. */
   async ask<Data>(query: string, variables: object, firstServer: number): Promise<Data> {
     for (let attempt = firstServer; ; attempt += 1) {
       this.#giveUp.throwIfAborted();
@@ -37,7 +37,7 @@ export class ApiClient {
     }
   }
 
-  /** Null when it is to be tried again. */
+  /** Null when the request must be retried. */
   async #tryOnce(url: string, query: string, variables: object): Promise<Answer['data'] | null> {
     let answer: Answer;
     try {
@@ -49,7 +49,7 @@ export class ApiClient {
       });
       answer = (await response.json()) as Answer;
     } catch {
-      return null; // Killed or frozen: it is as if the question had never been asked, or the answer got lost.
+      return null; // The server was killed or frozen: the request may or may not have had an effect.
     }
     const [error] = answer.errors ?? [];
     if (error === undefined) return answer.data ?? null;

@@ -13,7 +13,7 @@ import { audit, type Evidence } from './audit.ts';
 import type { PlannedJob } from './plan.ts';
 import { percentile, recoveriesOf } from './recovery.ts';
 
-/** An audit that never finds anything proves nothing: each breach is made here once. */
+/** Proves that the audit can fail: each breach is produced here once. */
 const URL = 'https://script.test/seen/3/1000/10';
 const SEGMENTS = (scriptOf(URL)?.segments ?? []).map((segment, index) => ({
   ...segment,
@@ -70,18 +70,18 @@ const client = (change: object) => ({
   received: [{ ...CLIENT, texts: [...TEXTS], faults: [], ...change }],
 });
 
-test('a run in which all went as promised has no breach', () => {
+test('finds no breach in a run that kept every promise', () => {
   expect(audit(SOUND)).toEqual([]);
 });
 
 test.each<[string, Partial<Evidence>, string]>([
-  ['a job that nobody accepted', { plannedCount: 2 }, 'lost'],
+  ['a job that was not accepted', { plannedCount: 2 }, 'lost'],
   ['a job without a row', { states: [] }, 'lost'],
   ['a job that did not end', state({ status: 'PROCESSING' }), 'lost'],
   ['two completions', chain(...CHAIN, aCompletedEvent({ ordinal: 4 })), 'completed twice'],
   ['a cancel after a completion', chain(...CHAIN, anEndingEvent('canceled', { ordinal: 4 })), 'ended twice'],
   [
-    'an event of a former run',
+    'an event of an earlier run',
     chain(
       aStartedEvent(),
       aStartedEvent({ attempt: 2, runId: 'run-b' }),
@@ -91,43 +91,43 @@ test.each<[string, Partial<Evidence>, string]>([
     'events of stale attempts accepted',
   ],
   [
-    'an attempt that begins again',
+    'an attempt that starts twice',
     chain(aStartedEvent(), aStartedEvent({ runId: 'run-b' }), aSegmentsEvent(SEGMENTS, { runId: 'run-b' })),
     'events of stale attempts accepted',
   ],
   [
-    'a failure that the script has not',
+    'a failure that is not in the script',
     state({ status: 'FAILED', failure: aFailure() }),
     'outcomes that contradict the script',
   ],
-  ['a cancel that nobody asked for', state({ status: 'CANCELED' }), 'outcomes that contradict the script'],
+  ['a cancel that was not requested', state({ status: 'CANCELED' }), 'outcomes that contradict the script'],
   [
-    'a cancel that was promised',
+    'a confirmed cancel without effect',
     { submitted: [{ plan: PLAN, id: JOB_ID, cancel: 'CANCELED' }] },
     'outcomes that contradict the script',
   ],
   [
-    'a segment that is missing',
+    'a missing segment',
     { segments: new Map([[JOB_ID, SEGMENTS.slice(0, 2)]]) },
     'transcripts that differ from the script',
   ],
   [
-    'a segment that is another',
+    'a segment with another text',
     { segments: new Map([[JOB_ID, SEGMENTS.toReversed()]]) },
     'transcripts that differ from the script',
   ],
   ['a client with a gap', client({ faults: ['a gap'] }), 'cursor clients with a gap or a repeat'],
-  ['a client that saw too little', client({ texts: [] }), 'cursor clients with a gap or a repeat'],
+  ['a client that missed segments', client({ texts: [] }), 'cursor clients with a gap or a repeat'],
   [
-    'a client that was told no end',
+    'a client that did not see the end',
     client({ status: 'PROCESSING' }),
     'cursor clients with a gap or a repeat',
   ],
-])('%s is found', (_case, change, check) => {
+])('finds %s', (_case, change, check) => {
   expect(checksOf(change)).toContain(check);
 });
 
-test('recovery is counted from the kill to the next start of the job, and only for jobs that it had', () => {
+test('measures recovery from the kill to the next start of the job, for jobs of the killed worker only', () => {
   const events: readonly EventMessage[] = [
     aStartedEvent({ workerId: 'wrk_killed' }),
     aStartedEvent({ attempt: 2, runId: 'run-b', workerId: 'wrk_other' }),

@@ -6,7 +6,7 @@ import type { JobKind } from './plan.ts';
 import type { JobState, StoredSegment } from './run-database.ts';
 import type { SubmittedJob } from './submitter.ts';
 
-/** Something that must never happen, and whose job shows it. */
+/** Something that must never happen, and the job in which it happened. */
 export interface Breach {
   readonly check: Check;
   readonly jobId: string | null;
@@ -37,10 +37,10 @@ export interface Evidence {
 }
 
 const FINAL: readonly JobStatus[] = ['COMPLETED', 'FAILED', 'CANCELED'];
-/** As in the server's policy. */
+/** The same as in the server's policy. */
 const MAX_LOST = 3;
 
-/** Compares what happened with what was planned and promised. */
+/** Compares what happened with the plan and the promises. */
 export function audit(evidence: Evidence): readonly Breach[] {
   const { submitted, plannedCount, states } = evidence;
   const breaches: Breach[] = [];
@@ -68,7 +68,7 @@ function auditJob(job: SubmittedJob, state: JobState, evidence: Evidence): reado
   const chain = evidence.chains.get(job.id) ?? [];
   if (!FINAL.includes(state.status)) report('lost', `is still ${state.status}`);
   if (completions(chain) > 1) report('completed twice', `${completions(chain)} times`);
-  if (terminalCount(chain) > 1) report('ended twice', 'its chain ends more than once');
+  if (terminalCount(chain) > 1) report('ended twice', 'the chain has more than one ending');
   for (const fault of staleEvents(chain)) report('events of stale attempts accepted', fault);
   const contradiction = contradictionOf(job, state, chain);
   if (contradiction !== null) report('outcomes that contradict the script', contradiction);
@@ -77,7 +77,7 @@ function auditJob(job: SubmittedJob, state: JobState, evidence: Evidence): reado
   return breaches;
 }
 
-/** Why the job may not have ended like this; null when it may. */
+/** Why this ending is wrong; null when it is allowed. */
 function contradictionOf(
   { plan, cancel }: SubmittedJob,
   state: JobState,
@@ -87,12 +87,13 @@ function contradictionOf(
   if ((status === 'COMPLETED') !== (completions(chain) === 1)) {
     return `is ${status}, and its chain has ${completions(chain)} completions`;
   }
-  if (cancel === 'CANCELED' && status !== 'CANCELED') return `was told to be CANCELED and is ${status}`;
+  if (cancel === 'CANCELED' && status !== 'CANCELED')
+    return `cancelJob answered CANCELED and the job is ${status}`;
   if (status === 'CANCELED')
-    return cancel === null || cancel === 'ALREADY_FINAL' ? 'nobody canceled it' : null;
+    return cancel === null || cancel === 'ALREADY_FINAL' ? 'no cancel was requested' : null;
   if (status !== 'FAILED') return mayComplete(plan.kind) ? null : `a ${plan.kind} job completed`;
   const isPoison = failure?.kind === 'WORKER_LOST' && lostWorkers(chain) >= MAX_LOST;
-  if (isPoison) return state.deadLetteredAt === null ? 'poison, and no dead letter' : null;
+  if (isPoison) return state.deadLetteredAt === null ? 'is poison, but not a dead letter' : null;
   if (!mayFail(plan.kind)) return `failed with ${failure?.kind} ${failure?.code}`;
   const shouldBeDeadLetter = plan.kind === 'neverWorks';
   return (state.deadLetteredAt !== null) === shouldBeDeadLetter
@@ -103,7 +104,7 @@ function contradictionOf(
 const mayFail = (kind: JobKind): boolean => kind === 'refused' || kind === 'neverWorks';
 const mayComplete = (kind: JobKind): boolean => !mayFail(kind) && kind !== 'poison';
 
-/** A finished transcript is the script's, an unfinished one its beginning; both are what the chain says. */
+/** A finished transcript equals the script, an unfinished one is its beginning, and both match the chain. */
 function differenceOf(
   { plan }: SubmittedJob,
   state: JobState,
@@ -114,7 +115,8 @@ function differenceOf(
   if (state.status === 'COMPLETED' && stored.length !== script.length) {
     return `has ${stored.length} of ${script.length} segments`;
   }
-  if (stored.length !== state.segmentCount) return `counts ${state.segmentCount} and has ${stored.length}`;
+  if (stored.length !== state.segmentCount)
+    return `segmentCount is ${state.segmentCount}, but ${stored.length} are stored`;
   for (const [position, segment] of stored.entries()) {
     const wanted = script[position];
     const same =

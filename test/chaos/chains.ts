@@ -9,7 +9,7 @@ export interface StoredEvent {
   readonly at: number;
 }
 
-/** Every job's chain of events, in order, as EVENTS holds it. */
+/** Every job's chain of events, in the order of the stream EVENTS. */
 export async function readChains(nc: NatsConnection): Promise<{
   readonly chains: ReadonlyMap<string, readonly StoredEvent[]>;
   readonly lastSequence: number;
@@ -34,23 +34,23 @@ export async function readChains(nc: NatsConnection): Promise<{
 
 const isServers = (event: EventMessage): boolean => event.runId.startsWith('server');
 
-/** Events that a fence should have kept out, in words; a chain without any is sound. */
+/** Describes events that the fence should have refused. */
 export function staleEvents(chain: readonly StoredEvent[]): readonly string[] {
   const faults: string[] = [];
   let run: EventMessage | null = null;
   for (const { event } of chain) {
     const where = `${event.type} ${event.attempt}.${event.ordinal} by ${event.runId}`;
-    // A run begins with its first event: `started`, or the end of a run that was over before it began.
+    // A run's first event is `started`, or the end of a run that never started.
     const begins = event.ordinal === 1;
     if (begins) {
       if (run !== null && event.attempt <= run.attempt)
-        faults.push(`${where} begins again after attempt ${run.attempt}`);
+        faults.push(`${where} starts again after attempt ${run.attempt}`);
     } else if (run === null) {
-      faults.push(`${where} has no beginning`);
+      faults.push(`${where} has no start`);
     } else {
       const own = event.runId === run.runId || isServers(event);
       if (!own || event.attempt !== run.attempt)
-        faults.push(`${where} is not of run ${run.attempt} ${run.runId}`);
+        faults.push(`${where} does not belong to run ${run.attempt} ${run.runId}`);
       if (event.ordinal !== run.ordinal + 1) faults.push(`${where} does not follow ordinal ${run.ordinal}`);
       if (endsRun(run) && !isServers(event)) faults.push(`${where} comes after ${run.type}`);
     }
@@ -59,7 +59,7 @@ export function staleEvents(chain: readonly StoredEvent[]): readonly string[] {
   return faults;
 }
 
-/** How often the chain says that its job is over for good: must never be more than once. */
+/** The number of final events; more than one is a breach. */
 export function terminalCount(chain: readonly StoredEvent[]): number {
   return chain.filter(({ event }) => event.type === 'completed' || event.type === 'canceled').length;
 }
@@ -67,7 +67,7 @@ export function terminalCount(chain: readonly StoredEvent[]): number {
 export const completions = (chain: readonly StoredEvent[]): number =>
   chain.filter(({ event }) => event.type === 'completed').length;
 
-/** Workers that the chain says were lost. */
+/** The number of `lost` events. */
 export function lostWorkers(chain: readonly StoredEvent[]): number {
   return chain.at(-1)?.event.lostRuns ?? 0;
 }

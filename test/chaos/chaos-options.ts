@@ -6,11 +6,11 @@ export interface ChaosOptions {
   readonly jobs: number;
   readonly workers: number;
   readonly natsBinary?: string | undefined;
-  /** So many times rarer than usual are faults; 1 by default. */
+  /** Divides the rate of faults; 1 by default. */
   readonly ease?: number | undefined;
   /** All kinds by default. */
   readonly faults?: readonly FaultKind[] | undefined;
-  /** How long all jobs may take to end after the storm. */
+  /** The time limit for all jobs to finish after the storm. */
   readonly calmMinutes: number;
   readonly onProgress: (text: string) => void;
 }

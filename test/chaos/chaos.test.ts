@@ -6,7 +6,7 @@ const MINUTES = 2;
 const LIMIT_MS = 480_000;
 
 test(
-  'two minutes of kills, freezes and outages lose nothing and do nothing twice',
+  'loses nothing and repeats nothing in two minutes of kills, freezes and outages',
   async () => {
     const { report, directory } = await runChaos({
       minutes: MINUTES,

@@ -18,7 +18,7 @@ export interface ClusterOptions {
   readonly onSurprise: (text: string) => void;
 }
 
-/** So that retries, the janitor and the search for missing tasks fit into a run of minutes. */
+/** Short, so that retries and the reconciler take effect within a run of minutes. */
 const SERVER_SETTINGS = {
   HOST: '127.0.0.1',
   LOG_LEVEL: 'info',
@@ -29,7 +29,7 @@ const SERVER_SETTINGS = {
   RECONCILE_INTERVAL_SECONDS: '5',
   RECONCILE_SILENT_SECONDS: '20',
 };
-/** What `crash` in a script exits with. */
+/** The exit code of `crash` in a script. */
 const SCRIPTED_CRASH = 70;
 const SLOTS = 2;
 const pathOf = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -43,7 +43,7 @@ export class Cluster {
   readonly workers: readonly Member[];
   readonly databaseUrl: string;
   readonly natsUrl: string;
-  /** When a service was away. */
+  /** When a service was down. */
   readonly outages: { readonly service: Service; readonly from: number; to: number }[] = [];
   readonly #start: Readonly<Record<Service, () => Promise<LocalService>>>;
   readonly #services: Record<Service, LocalService>;
@@ -98,7 +98,7 @@ export class Cluster {
     return [...this.servers, ...this.workers];
   }
 
-  /** False when it is away already. */
+  /** False when it is down already. */
   killService(service: Service, awayMs: number): boolean {
     if (this.#away.has(service)) return false;
     const back = this.#restart(service, awayMs).finally(() => this.#away.delete(service));
@@ -115,7 +115,7 @@ export class Cluster {
     outage.to = Date.now();
   }
 
-  /** Everything runs and nothing is frozen. */
+  /** Resolves when everything runs and nothing is frozen. */
   async calm(): Promise<void> {
     await Promise.all(this.#away.values());
     for (const member of this.members) member.signal('SIGCONT');

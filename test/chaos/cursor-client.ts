@@ -14,7 +14,7 @@ const QUERIES = {
   }`,
 } as const;
 
-/** Leaving while it connects is an error event, which the client no longer listens for by then. */
+/** Closing a socket that is still connecting emits an error after the client has removed its listener. */
 class QuietWebSocket extends WebSocket {
   constructor(url: string, protocols: string[]) {
     super(url, protocols);
@@ -32,7 +32,7 @@ interface SeenEvent {
   readonly status: JobStatus;
 }
 
-/** What one client has received in all its sessions. */
+/** What one client received in all its sessions. */
 export interface Received {
   readonly jobId: string;
   readonly texts: string[];
@@ -43,8 +43,8 @@ export interface Received {
 }
 
 /**
- * Follows a job on one server for a while, vanishes, and goes on at the other with the cursor it has, until the
- * job's end or the signal's.
+ * Watches a job on one server for a while, disconnects without closing, and resumes on the other server with its
+ * last cursor, until the job ends or the signal aborts.
  */
 export async function followJob(
   job: SubmittedJob,
@@ -74,7 +74,7 @@ function take(received: Received, segment: SeenSegment): void {
     received.faults.push(`got segment ${segment.index} instead of ${next} in session ${received.sessions}`);
 }
 
-/** One session; whatever breaks it only ends it. */
+/** One session; an error ends the session only. */
 async function* eventsOf(
   { id, plan }: SubmittedJob,
   url: string,
@@ -99,7 +99,7 @@ async function* eventsOf(
       yield event;
     }
   } catch {
-    // A killed or frozen server, or our own leaving.
+    // The server was killed or frozen, or we disconnected.
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', leave);

@@ -14,30 +14,30 @@ interface CommandLine {
   readonly ease: number;
 }
 
-/** As many jobs a minute as two cores bear while everything around them breaks. */
+/** Two cores finish this many jobs a minute during the faults. */
 const JOBS_A_MINUTE = 25;
 const MIN_JOBS = 40;
 
-// The processes of a run end with it, which a signal alone would not tell them.
+// Exit handlers end the processes of the run; a signal alone would skip them.
 process.once('SIGINT', () => process.exit(130));
 process.once('SIGTERM', () => process.exit(143));
 await new Command('chaos')
   .description(
-    'Breaks a whole system of real processes for a while and checks that nothing was lost or done twice.',
+    'Injects faults into a whole system of real processes and checks that nothing was lost or done twice.',
   )
-  .option('--minutes <n>', 'how long the storm lasts', toPositive, 2)
+  .option('--minutes <n>', 'duration of the storm', toPositive, 2)
   .option(
     '--seed <n>',
-    'decides the plan; the same seed gives the same plan',
+    'seed of the plan; the same seed gives the same plan',
     toPositive,
     Date.now() % 100_000,
   )
   .option('--jobs <n>', `jobs to submit (default: ${JOBS_A_MINUTE} a minute)`, toPositive)
   .option('--workers <n>', 'worker processes', toPositive, 4)
-  .option('--calm <minutes>', 'how long all jobs may take to end after the storm', toPositive, 5)
-  .option('--nats <path>', 'the nats-server to use (default: NATS_SERVER_BIN, or the one found)')
-  .option('--faults <kinds>', `only these, by commas: ${FAULT_KINDS.join(', ')}`, toFaults)
-  .option('--ease <n>', 'faults are so many times rarer', toPositive, 1)
+  .option('--calm <minutes>', 'time limit for all jobs to finish after the storm', toPositive, 5)
+  .option('--nats <path>', 'path of the nats-server to use (default: NATS_SERVER_BIN, or the one found)')
+  .option('--faults <kinds>', `inject only these, separated by commas: ${FAULT_KINDS.join(', ')}`, toFaults)
+  .option('--ease <n>', 'divide the rate of faults by n', toPositive, 1)
   .action(main)
   .parseAsync();
 
@@ -57,7 +57,7 @@ async function main(options: CommandLine): Promise<void> {
     process.stdout.write(`BREACH ${check}: ${jobId ?? ''} ${what}\n`);
   }
   if (report.breaches.length > 0) process.stdout.write(`Logs and events: ${directory}\n`);
-  // Whatever still holds a handle must not keep a run from telling its outcome.
+  // An open handle must not delay the exit code.
   process.exit(report.breaches.length === 0 ? 0 : 1);
 }
 
@@ -70,7 +70,7 @@ function toPositive(text: string): number {
 function toFaults(text: string): readonly FaultKind[] {
   return text.split(',').map((name) => {
     const kind = FAULT_KINDS.find((known) => known === name.trim());
-    if (kind === undefined) throw new InvalidArgumentError(`${name} is none of them`);
+    if (kind === undefined) throw new InvalidArgumentError(`unknown kind of fault: ${name}`);
     return kind;
   });
 }

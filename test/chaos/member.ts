@@ -8,16 +8,16 @@ export interface MemberOptions {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly logFile: string;
-  /** Exit codes of an end that the plan wanted. */
+  /** Exit codes that the plan causes. */
   readonly plannedExitCodes: readonly number[];
   readonly onSurprise: (text: string) => void;
 }
 
 const READY_TIMEOUT_MS = 60_000;
-/** A start that fails while a service is away is repeated. */
+/** The pause before a failed start is repeated. */
 const RESTART_MS = 500;
 
-/** One server or worker process, begun anew whenever it ends, until the run is over. */
+/** One server or worker process, restarted whenever it ends, until the end of the run. */
 export class Member {
   readonly name: string;
   readonly #options: MemberOptions;
@@ -35,7 +35,7 @@ export class Member {
     this.name = options.name;
   }
 
-  /** What it said when it was ready; null while it is not. */
+  /** Its ready message; null until it is ready. */
   get ready(): Readonly<Record<string, unknown>> | null {
     return this.#ready;
   }
@@ -59,7 +59,7 @@ export class Member {
     }
   }
 
-  /** False when there is no process that could take it. */
+  /** False when there is no process to signal. */
   signal(signal: NodeJS.Signals): boolean {
     if (this.#child === null || this.#ready === null) return false;
     if (signal === 'SIGKILL' || signal === 'SIGTERM') this.#expectEnd = true;
@@ -68,7 +68,7 @@ export class Member {
     return this.#child.kill(signal);
   }
 
-  /** Ends it for good. */
+  /** Ends the process and does not restart it. */
   async end(): Promise<void> {
     this.#ended.abort();
     this.#expectEnd = true;
@@ -122,7 +122,7 @@ export class Member {
   }
 }
 
-/** The test runner's own variables would change how libraries behave in the child. */
+/** Without the test runner's variables, which change the behaviour of libraries in the child. */
 function inherited(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith('VITEST') && name !== 'NODE_ENV'),

@@ -1,7 +1,7 @@
 import { JOB_PRIORITIES, type JobPriority } from '../../src/domain/vocabulary.ts';
 import type { Random } from './random.ts';
 
-/** What the script of a job's recording does, and so how the job has to end when nobody cancels it. */
+/** What the script of a job's recording does, which decides how the job ends unless it is canceled. */
 export const JOB_KINDS = [
   'plain',
   'failsOnce',
@@ -14,19 +14,19 @@ export const JOB_KINDS = [
 export type JobKind = (typeof JOB_KINDS)[number];
 
 export interface PlannedJob {
-  /** Its place in the plan, from 0; also in the job's metadata. */
+  /** Its index in the plan, from 0; also in the job's metadata. */
   readonly number: number;
   readonly kind: JobKind;
   readonly url: string;
   readonly priority: JobPriority;
   readonly idempotencyKey: string;
   readonly submitAtMs: number;
-  /** Submitted once more with the same key, on the other server, so long after the first answer. */
+  /** When set, submitted again with the same key on the other server, this long after the first answer. */
   readonly repeatAfterMs: number | null;
   readonly scheduledAfterMs: number | null;
   readonly cancelAfterMs: number | null;
   readonly watch: 'segments' | 'progress' | null;
-  /** The server that is asked first. */
+  /** The server that is tried first. */
   readonly server: number;
 }
 
@@ -46,9 +46,9 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 export interface PlannedFault {
   readonly atMs: number;
   readonly kind: FaultKind;
-  /** 0 to 1: which of those there are. */
+  /** 0 to 1: selects the target among those that exist. */
   readonly choice: number;
-  /** How long it is stopped or away; 0 where that means nothing. */
+  /** How long it stays frozen or down; 0 for other faults. */
   readonly durationMs: number;
 }
 
@@ -57,7 +57,7 @@ export interface Plan {
   readonly faults: readonly PlannedFault[];
 }
 
-/** On average one such fault in so many seconds. */
+/** The average seconds between two faults of a kind. */
 const MEAN_SECONDS: Readonly<Record<FaultKind, number>> = {
   'worker.SIGKILL': 9,
   'worker.SIGSTOP': 25,
@@ -74,11 +74,11 @@ export interface PlanSize {
   readonly jobs: number;
   readonly durationMs: number;
   readonly faults: readonly FaultKind[];
-  /** So many times rarer than usual are faults. */
+  /** Divides the rate of faults. */
   readonly ease: number;
 }
 
-/** The whole run, decided beforehand; only the machine's own timing is left to chance. */
+/** The whole run, planned in advance; only the machine's own timing varies. */
 export function planChaos(random: Random, size: PlanSize): Plan {
   const jobs = Array.from({ length: size.jobs }, (_, number) =>
     planJob(random.fork(`job/${number}`), number, size.durationMs),
@@ -114,7 +114,7 @@ function kindOf(chance: number, durationMs: number): JobKind {
   if (chance < 0.88) return 'crashesWorker';
   if (chance < 0.94) return 'refused';
   if (chance < 0.98) return 'neverWorks';
-  // Three lost workers take minutes to notice.
+  // Three lost workers take minutes to detect.
   return durationMs >= 300_000 && chance < 0.985 ? 'poison' : 'plain';
 }
 
@@ -141,7 +141,7 @@ function planFaults(
 ): readonly PlannedFault[] {
   const faults: PlannedFault[] = [];
   const meanMs = MEAN_SECONDS[kind] * 1000 * ease;
-  // The first one at half the mean, so that a short run has one of most kinds.
+  // The first at half the mean, so that a short run has one fault of most kinds.
   for (let atMs = 3000 + random.waitMs(meanMs / 2); atMs < durationMs; atMs += 1000 + random.waitMs(meanMs)) {
     faults.push({ atMs, kind, choice: random.next(), durationMs: durationOf(random, kind) });
   }
@@ -151,7 +151,7 @@ function planFaults(
 function durationOf(random: Random, kind: FaultKind): number {
   switch (kind) {
     case 'worker.SIGSTOP':
-      // A hiccup, or long enough that another worker has the job when it wakes up.
+      // Either short, or so long that another worker has the job when this one resumes.
       return random.chance(0.5) ? random.integer(200, 5000) : random.integer(32_000, 45_000);
     case 'server.SIGSTOP':
       return random.integer(500, 12_000);

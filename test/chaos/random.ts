@@ -1,4 +1,4 @@
-/** Numbers that only a seed decides, so that a run's plan can be made again. */
+/** Numbers that depend on a seed only, so that a plan can be repeated. */
 export class Random {
   readonly #seed: string;
   #state: number;
@@ -8,12 +8,12 @@ export class Random {
     this.#state = hashOf(seed);
   }
 
-  /** Independent numbers for one purpose: drawing more of them changes no other purpose's. */
+  /** An independent sequence for one purpose: drawing from it does not change other sequences. */
   fork(purpose: string): Random {
     return new Random(`${this.#seed}/${purpose}`);
   }
 
-  /** From 0 up to, not including, 1. Mulberry32. */
+  /** In [0, 1). Mulberry32. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
@@ -21,7 +21,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
   }
 
-  /** Whole, both ends included. */
+  /** An integer, both bounds included. */
   integer(min: number, max: number): number {
     return min + Math.floor(this.next() * (max - min + 1));
   }
@@ -36,7 +36,7 @@ export class Random {
     return item;
   }
 
-  /** The wait until the next of things that happen on average this often, independently of each other. */
+  /** The wait until the next event of a Poisson process with this mean interval. */
   waitMs(meanMs: number): number {
     return Math.round(-Math.log(1 - this.next()) * meanMs);
   }

@@ -9,7 +9,7 @@ export interface Recovery {
   readonly tookMs: number;
 }
 
-/** How long each job that a killed worker was running waited for the next one. */
+/** How long each job of a killed worker waited for the next worker. */
 export function recoveriesOf(
   kills: readonly Kill[],
   chains: ReadonlyMap<string, readonly StoredEvent[]>,
@@ -29,7 +29,7 @@ export function recoveriesOf(
   );
 }
 
-/** Nearest rank; null of nothing. */
+/** Nearest rank; null for an empty list. */
 export function percentile(values: readonly number[], percent: number): number | null {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? null;

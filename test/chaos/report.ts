@@ -18,9 +18,9 @@ export interface ChaosReport {
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
   readonly apiRetries: number;
   readonly clients: { readonly count: number; readonly sessions: number };
-  /** Milliseconds from a worker's SIGKILL to the next `started` of each job it had. */
+  /** Milliseconds from a worker's SIGKILL to the next `started` of each of its jobs. */
   readonly recovery: RecoveryTimes;
-  /** Of those, the ones in whose wait nothing else broke. */
+  /** Those of them during which nothing else broke. */
   readonly quietRecovery: RecoveryTimes;
   readonly breaches: readonly Breach[];
 }
@@ -31,24 +31,24 @@ export interface RecoveryTimes {
   readonly p99: number | null;
 }
 
-/** As a Markdown table, so that it can be kept. */
+/** As a Markdown table. */
 export function toTable(report: ChaosReport): string {
   const { jobs, clients } = report;
   const rows: [string, string | number][] = [
     ['jobs submitted', jobs.submitted],
     ['completed', jobs.completed],
     ['canceled', jobs.canceled],
-    ['failed, as their script says or as poison', jobs.failed],
+    ['failed, as scripted or as poison', jobs.failed],
     ['of these, dead letters', jobs.deadLettered],
     ['attempts started', jobs.attempts],
     ['attempts that continued at a checkpoint', jobs.resumed],
     ...CHECKS.map((check): [string, number] => [check, countOf(report, check)]),
-    ['recovery after a worker`s SIGKILL, p50 / p99', timesOf(report.recovery)],
-    ['the same, where neither NATS nor another worker was hit meanwhile', timesOf(report.quietRecovery)],
+    ['recovery after the SIGKILL of a worker, p50 / p99', timesOf(report.recovery)],
+    ['the same, with no fault of NATS or of another worker meanwhile', timesOf(report.quietRecovery)],
     ...FAULT_KINDS.map((kind): [string, number] => [`fault: ${kind}`, report.faults[kind] ?? 0]),
-    ['API calls tried again', report.apiRetries],
+    ['API calls retried', report.apiRetries],
     ['cursor clients / sessions', `${clients.count} / ${clients.sessions}`],
-    ['seconds from the storm`s end until all was done', report.calmSeconds],
+    ['seconds from the end of the storm until all jobs finished', report.calmSeconds],
   ];
   const title = `| seed ${report.seed}, ${report.minutes} min, nats-server ${report.natsVersion} | |\n| --- | ---: |`;
   return `${title}\n${rows.map(([name, value]) => `| ${name} | ${value} |`).join('\n')}\n`;

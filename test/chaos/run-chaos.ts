@@ -9,12 +9,12 @@ import { connectToNats, type NatsConnection } from '../../src/messaging/connecti
 import { laneState } from '../../src/messaging/tasks.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { ApiClient } from './api-client.ts';
+import { type Aftermath, auditRun, dump, leftovers, type Run } from './audit-run.ts';
 import type { ChaosOptions } from './chaos-options.ts';
 import { Cluster } from './cluster.ts';
 import { followJob, type Received } from './cursor-client.ts';
 import { FAULT_KINDS, planChaos } from './plan.ts';
 import { Random } from './random.ts';
-import { type Aftermath, dump, leftovers, type Run, reckon } from './reckon.ts';
 import type { ChaosReport } from './report.ts';
 import { RunDatabase } from './run-database.ts';
 import { rage } from './storm.ts';
@@ -22,8 +22,8 @@ import { type SubmittedJob, submit } from './submitter.ts';
 import { until } from './until.ts';
 
 /**
- * A storm over a whole system of real processes, then calm, then the reckoning. A run without a breach leaves nothing
- * behind; else its folder stays, with the logs and what is known of each job concerned.
+ * Runs the storm on a whole system of real processes, waits for all jobs, then audits. A run without a breach deletes
+ * its folder; otherwise the folder stays, with the logs and the data of each job concerned.
  */
 export async function runChaos(
   options: ChaosOptions,
@@ -39,10 +39,10 @@ export async function runChaos(
   const nc = await connectToNats({ url: cluster.natsUrl, name: 'chaos', log });
   let isClean = false;
   try {
-    options.onProgress(`all is up; the storm lasts ${options.minutes} min; files are in ${directory}`);
+    options.onProgress(`everything is up; the storm lasts ${options.minutes} min; files are in ${directory}`);
     const run: Run = { options, cluster, nc, database: new RunDatabase(cluster.databaseUrl), onSurprise };
     const aftermath = await letItStorm(run);
-    const report = await reckon(run, aftermath, surprises, nats.version);
+    const report = await auditRun(run, aftermath, surprises, nats.version);
     isClean = report.breaches.length === 0;
     if (!isClean) await dump(run, report, directory);
     return { report, directory };
@@ -81,7 +81,7 @@ async function letItStorm({ options, cluster, nc, database, onSurprise }: Run): 
   const calmSince = Date.now();
   const deadline = calmSince + options.calmMinutes * 60_000;
   await cluster.calm();
-  onProgress('the storm is over; waiting for every job to end');
+  onProgress('the storm is over; waiting for all jobs to finish');
   const late = setTimeout(() => over.abort(new Error('the run is over')), deadline - Date.now());
   for (const result of await all) {
     if (result.status === 'rejected') onSurprise(`a job could not be submitted: ${result.reason}`);

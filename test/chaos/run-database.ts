@@ -19,7 +19,7 @@ export interface StoredSegment {
   readonly text: string;
 }
 
-/** The audit's own eyes on the tables; one connection a question, as the database comes and goes. */
+/** Reads the tables for the audit, with one connection per query, since the database restarts often. */
 export class RunDatabase {
   readonly #url: string;
 
@@ -27,7 +27,7 @@ export class RunDatabase {
     this.#url = url;
   }
 
-  /** Sequences of tasks that may be in JetStream now. */
+  /** Sequences of tasks that JetStream may hold now. */
   async taskSequences(): Promise<readonly number[]> {
     const rows = await this.query<{ sequence: string }>(
       'SELECT task_sequence AS sequence FROM jobs WHERE task_sequence IS NOT NULL AND admitted_at IS NOT NULL ORDER BY id',
@@ -81,7 +81,7 @@ export class RunDatabase {
       connectionTimeoutMillis: 5000,
       query_timeout: 20_000,
     });
-    // The failed query tells the same.
+    // The failed query reports the same error.
     client.on('error', () => undefined);
     try {
       await client.connect();

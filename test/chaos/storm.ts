@@ -6,7 +6,7 @@ import type { Member } from './member.ts';
 import type { FaultKind, PlannedFault } from './plan.ts';
 import type { RunDatabase } from './run-database.ts';
 
-/** A worker that was killed, so that its jobs' recovery can be measured. */
+/** A killed worker; the recovery of its jobs is measured. */
 export interface Kill {
   readonly workerId: string;
   readonly at: number;
@@ -15,9 +15,9 @@ export interface Kill {
 export interface StormReport {
   readonly counts: Record<FaultKind, number>;
   readonly kills: readonly Kill[];
-  /** Jobs that got a task twice, which brings a lost one back sooner. */
+  /** Jobs with a duplicated task, which shortens their recovery. */
   readonly duplicated: ReadonlySet<string>;
-  /** When any worker was hit by anything. */
+  /** When any worker was hit by any fault. */
   readonly workerFaults: readonly number[];
 }
 
@@ -28,7 +28,7 @@ export interface StormContext {
   readonly startedAt: number;
 }
 
-/** Does every planned fault at its time; one that finds nobody to hit is left out. */
+/** Injects every planned fault at its time; faults without a target are skipped. */
 export async function rage(faults: readonly PlannedFault[], context: StormContext): Promise<StormReport> {
   const counts = {} as Record<FaultKind, number>;
   const kills: Kill[] = [];
@@ -59,7 +59,7 @@ async function strike(
     case 'server': {
       const members = target === 'worker' ? cluster.workers : cluster.servers;
       const member = choose(members, fault.choice);
-      // A frozen one can be killed, but not asked to stop.
+      // A frozen process can be killed, but it does not handle SIGTERM.
       if (member === null || (member.isFrozen && signal !== 'SIGKILL')) return false;
       const workerId = member.ready?.workerId;
       if (!member.signal(signal)) return false;
@@ -85,11 +85,11 @@ function choose(members: readonly Member[], choice: number): Member | null {
 async function thaw(member: Member, afterMs: number): Promise<void> {
   const frozen = member.ready;
   await delay(afterMs, undefined, { ref: false });
-  // Another process by now, which was never frozen.
+  // Restarted meanwhile: the new process was never frozen.
   if (member.ready === frozen) member.signal('SIGCONT');
 }
 
-/** The same task once more under another message id, as a publisher that forgot would send it. */
+/** Publishes the same task again under another message id, as a publisher without memory would. */
 async function duplicateTask(
   choice: number,
   number: number,
@@ -105,6 +105,6 @@ async function duplicateTask(
     await publishTask(nc, { ...task, publication: task.publication + 1_000_000 + number });
     return true;
   } catch {
-    return false; // Postgres or NATS is away just now.
+    return false; // Postgres or NATS is down.
   }
 }

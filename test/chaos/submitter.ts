@@ -22,7 +22,7 @@ export type CancelOutcome = 'CANCELED' | 'REQUESTED' | 'ALREADY_FINAL';
 export interface SubmittedJob {
   readonly plan: PlannedJob;
   readonly id: string;
-  /** Null when nobody canceled it. */
+  /** Null when it was not canceled. */
   cancel: CancelOutcome | null;
 }
 
@@ -42,7 +42,7 @@ interface SubmitAnswer {
   };
 }
 
-/** Submits a job at its time, perhaps twice, and perhaps cancels it. */
+/** Submits a job at its time, once or twice as planned, and cancels it if planned. */
 export async function submit(plan: PlannedJob, context: SubmitContext): Promise<void> {
   const { api, startedAt, onSurprise, onSubmitted } = context;
   await delay(Math.max(0, startedAt + plan.submitAtMs - Date.now()));

@@ -92,18 +92,18 @@ describe('a recording that cannot be transcribed', () => {
 
   it.each([
     ['whose host has no name', 'https://no-such-host.invalid/a.mp3', 'FETCH_HOST_UNKNOWN'],
-    ['at which nobody listens', 'http://127.0.0.1:1/a.mp3', 'FETCH_CONNECTION'],
+    ['whose port refuses connections', 'http://127.0.0.1:1/a.mp3', 'FETCH_CONNECTION'],
   ])('from a URL %s fails as not fetched', async (_, url, code) => {
     expect(await failureAt(url)).toMatchObject({ kind: 'FETCH', code });
   });
 
-  it('harms nobody: the next good one is transcribed', expectAllWell);
+  it('leaves the server and the worker able to transcribe the next good one', expectAllWell);
 });
 
-describe('a request that makes no sense', () => {
+describe('an invalid request', () => {
   it.each([
     ['no URL', { audio: { url: 'recording.mp3' } }, 'BAD_USER_INPUT'],
-    ['a URL of another kind', { audio: { url: 'ftp://example.com/a.mp3' } }, 'BAD_USER_INPUT'],
+    ['a URL with another scheme', { audio: { url: 'ftp://example.com/a.mp3' } }, 'BAD_USER_INPUT'],
     ['no source', { audio: {} }, 'BAD_USER_INPUT'],
     ['an unknown field', { audio: { url: 'https://example.com/a.mp3' }, speed: 2 }, 'BAD_USER_INPUT'],
     ['a number for a text', { audio: { url: 17 } }, 'BAD_USER_INPUT'],
@@ -135,12 +135,12 @@ describe('a request that makes no sense', () => {
     expect(outcome.job).toBeUndefined();
   });
 
-  it('of a megabyte is refused unread', async () => {
+  it('of a megabyte is refused before it is read', async () => {
     const { status, errors } = await service.client.post(`{ models { name } } #${'x'.repeat(1024 ** 2)}`);
 
     expect(status).toBe(413);
     expect(errors[0]?.extensions?.code).toBe('REQUEST_TOO_LARGE');
   });
 
-  it('harms nobody: the next good one is transcribed', expectAllWell);
+  it('leaves the server and the worker able to transcribe the next good one', expectAllWell);
 });

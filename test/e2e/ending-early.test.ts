@@ -22,13 +22,13 @@ async function submitRecording(more: Record<string, unknown> = {}): Promise<stri
   return service.jobs.accepted({ audio: { uploadId }, ...more });
 }
 
-/** Watches until the first segment, and leaves. */
+/** Watches until the first segment, then unsubscribes. */
 async function running(id: string): Promise<SeenEvent> {
   for await (const event of service.jobs.watch(id)) if (event.newSegments.length > 0) return event;
   throw new Error(`job ${id} ended without a segment`);
 }
 
-/** Programs that the worker runs now, by name. */
+/** Names of the child processes that the worker runs now. */
 async function childrenOfWorker(): Promise<readonly string[]> {
   const { stdout } = await run('ps', ['-A', '-o', 'ppid=,comm=']);
   return stdout
@@ -39,7 +39,7 @@ async function childrenOfWorker(): Promise<readonly string[]> {
 }
 
 describe('canceling', () => {
-  it('ends a waiting job at once, and a running one soon with its child gone and its segments kept', async () => {
+  it('ends a waiting job at once; ends a running one soon, stops its child process and keeps its segments', async () => {
     const busy = await submitRecording();
     await running(busy);
     const waiting = await submitRecording();
@@ -63,7 +63,7 @@ describe('canceling', () => {
     expect(await service.jobs.find(waiting)).toMatchObject({ status: 'CANCELED', attempts: [] });
   });
 
-  it('ends a job that waits for its time, and knows no job that is not there', async () => {
+  it('ends a scheduled job, and answers NOT_FOUND for an unknown one', async () => {
     const scheduled = await submitRecording({ scheduledFor: new Date(Date.now() + 3_600_000) });
 
     expect(await service.jobs.cancel(scheduled)).toMatchObject({
@@ -78,7 +78,7 @@ describe('canceling', () => {
 });
 
 describe('deleting', () => {
-  it('is refused while the job runs, and with force stops and removes it', async () => {
+  it('is refused while the job runs; with force it stops and removes the job', async () => {
     const id = await submitRecording();
     await running(id);
 
@@ -94,7 +94,7 @@ describe('deleting', () => {
     await eventually(async () => (await childrenOfWorker()).length === 0, 'whisper is gone');
   });
 
-  it('removes an ended job', async () => {
+  it('removes a finished job', async () => {
     const id = await submitRecording({ scheduledFor: new Date(Date.now() + 3_600_000) });
     await service.jobs.cancel(id);
 

@@ -20,8 +20,8 @@ const byDeepgram = {
   requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
 };
 
-describe('while no worker of the first engine lives', () => {
-  it('a job goes to its next engine, but one that stays local waits', async () => {
+describe('while the first engine has no live worker', () => {
+  it('a job goes to its next engine, but a job limited to the local engine waits', async () => {
     const staying = await engines.service.jobs.accepted({ audio: engines.aTalk(), engines: ['WHISPER'] });
 
     const moved = await engines.finished({ audio: engines.aTalk(), engines: ['WHISPER', 'DEEPGRAM'] });
@@ -43,7 +43,7 @@ describe('a job with two engines', () => {
   beforeAll(() => engines.addLocal());
 
   it.each(['ENGINE_UNAVAILABLE', 'OUT_OF_MEMORY'] as const)(
-    'whose first fails with %s moves on at once',
+    'moves to the second at once when the first fails with %s',
     async (kind) => {
       const job = await engines.finished({ audio: engines.aTalk(kind), engines: ['WHISPER', 'DEEPGRAM'] });
 
@@ -56,7 +56,7 @@ describe('a job with two engines', () => {
   );
 
   it.each(['AUDIO', 'FETCH'] as const)(
-    'whose recording is at fault (%s) fails, and nobody is paid',
+    'fails without trying the second engine when the recording is at fault (%s)',
     async (kind) => {
       const before = engines.deepgram.requests.length;
 
@@ -68,7 +68,7 @@ describe('a job with two engines', () => {
     },
   );
 
-  it('and one with the local engine alone fails rather than leave', async () => {
+  it('fails when it lists the local engine only', async () => {
     const before = engines.deepgram.requests.length;
 
     const job = await engines.finished({ audio: engines.aTalk('ENGINE_UNAVAILABLE'), engines: ['WHISPER'] });
@@ -82,7 +82,7 @@ describe('a job with two engines', () => {
 describe('a job that names no engine', () => {
   beforeAll(() => engines.addLocal());
 
-  it('runs on those of its tenant’s policy', async () => {
+  it('runs on the engines of its tenant’s policy', async () => {
     const sql = new pg.Client({ connectionString: engines.service.databaseUrl });
     await sql.connect();
     try {

@@ -20,7 +20,7 @@ const DESCENDING = { field: 'SUBMITTED_AT', direction: 'DESC' };
 
 let service: Service;
 
-// Nobody works here: these jobs wait for ever.
+// No worker runs here: these jobs wait forever.
 beforeAll(async () => {
   service = await startService({ workers: 0 });
 });
@@ -43,7 +43,7 @@ async function page(variables: Record<string, unknown>): Promise<Page> {
 const idsOf = (nodes: readonly { readonly id: string }[]): string[] => nodes.map((node) => node.id);
 
 describe('submitting', () => {
-  it('gives back the first job when it is repeated with its key', async () => {
+  it('returns the first job when it is repeated with the same key', async () => {
     const input = { audio, idempotencyKey: 'repeat-me-once', tags: ['a'] };
 
     const first = await service.jobs.submit(input);
@@ -53,7 +53,7 @@ describe('submitting', () => {
     expect(again).toMatchObject({ replayed: true, job: { id: first.job?.id } });
   });
 
-  it('is refused when the key comes with something else, naming the first job', async () => {
+  it('is refused when the key comes with another input; the error names the first job', async () => {
     const idempotencyKey = 'used-for-another';
     const first = await service.jobs.submit({ audio, idempotencyKey });
 
@@ -66,7 +66,7 @@ describe('submitting', () => {
     });
   });
 
-  it('makes one job of many at once with the same key', async () => {
+  it('creates one job for many concurrent requests with the same key', async () => {
     const input = { audio, idempotencyKey: 'all-at-the-same-time' };
 
     const outcomes = await Promise.all(Array.from({ length: 8 }, () => service.jobs.submit(input)));
@@ -75,7 +75,7 @@ describe('submitting', () => {
     expect(outcomes.filter((outcome) => outcome.replayed === false)).toHaveLength(1);
   });
 
-  it('keeps what came with the job', async () => {
+  it('stores every option of the job', async () => {
     const own = { externalId: 'call-17', tags: ['sales', 'de'], metadata: { caller: { id: 7 } } };
 
     const id = await service.jobs.accepted({ audio, ...own, priority: 'LOW', vocabulary: ['Kubernetes'] });
@@ -94,7 +94,7 @@ describe('submitting', () => {
 });
 
 describe('a job', () => {
-  it('is found by its id among any objects, and what is absent is null', async () => {
+  it('is found by its node id; an unknown id gives null', async () => {
     const [id] = await submitted(1, 'by-id');
     const absent = `job_${'0'.repeat(32)}`;
 
@@ -115,7 +115,7 @@ describe('a job', () => {
 });
 
 describe('the list of jobs', () => {
-  it('is filtered and ordered as asked', async () => {
+  it('is filtered and ordered as requested', async () => {
     const ids = await submitted(3, 'listed');
     await service.jobs.cancel(ids[1] as string);
 
@@ -133,7 +133,7 @@ describe('the list of jobs', () => {
     });
   });
 
-  it('pages forward without a gap while jobs come in', async () => {
+  it('pages forward without a gap while jobs are submitted', async () => {
     const ids = await submitted(7, 'forward');
     const seen: string[] = [];
     let after: string | null = null;
@@ -143,14 +143,14 @@ describe('the list of jobs', () => {
       seen.push(...idsOf(next.nodes));
       after = next.pageInfo.endCursor;
       more = next.pageInfo.hasNextPage;
-      // Newer than everything on the list: it must not push anything over a page's edge.
+      // Newer than everything on the list: it must not move anything to another page.
       await submitted(1, 'forward');
     }
 
     expect(seen).toEqual(ids.toReversed());
   });
 
-  it('pages backward to the newest, with those that came in meanwhile', async () => {
+  it('pages backward to the newest, including jobs submitted meanwhile', async () => {
     const ids = await submitted(5, 'backward');
     const oldest = await page({ filter: { tags: ['backward'] }, orderBy: DESCENDING, last: 2 });
     const late = await submitted(2, 'backward');

@@ -42,7 +42,7 @@ async function uploadSample(): Promise<string> {
 
 describe('GraphiQL with the whole service behind it', () => {
   it(
-    'submits the sample, watches it complete, reads its text, and asks nobody outside this machine',
+    'submits the sample, watches it complete, reads its text, and sends no request to another host',
     async () => {
       const words = (await readFile(new URL(SAMPLE.href.replace('.wav', '.txt')), 'utf8')).trim();
       await browser.run('Submit', { input: { audio: { uploadId: await uploadSample() } } });

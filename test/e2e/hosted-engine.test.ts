@@ -21,7 +21,7 @@ const byDeepgram = {
 };
 
 describe('Deepgram', () => {
-  it('that asks for time gets it, and the job completes then', async () => {
+  it('that sends Retry-After is retried no sooner, and the job completes', async () => {
     engines.deepgram.next({ kind: 'status', status: 429, headers: { 'retry-after': '2' } });
     const id = await engines.service.jobs.accepted({ audio: engines.aTalk(), engines: ['DEEPGRAM'] });
     const seen: SeenRun[] = [];
@@ -43,8 +43,8 @@ describe('Deepgram', () => {
     expect(Date.parse(job.attempts[1]?.startedAt ?? '')).toBeGreaterThanOrEqual(nextAttemptAt);
   });
 
-  it('tells no progress, so the time left is estimated from what was measured before', async () => {
-    /** Moves to Deepgram after an attempt that told the length; held there until its progress is as wanted. */
+  it('reports no progress, so the remaining time is estimated from earlier measurements', async () => {
+    /** Moves to Deepgram after an attempt that reported the length; stays there until its progress matches. */
     const held = async (isWanted: (progress: SeenEstimate) => boolean): Promise<SeenEstimate> => {
       let release: () => void = () => {};
       const until = new Promise<void>((resolve) => {
@@ -70,7 +70,7 @@ describe('Deepgram', () => {
     expect(next).toMatchObject({ stage: 'TRANSCRIBING', fraction: 0, totalSeconds: 2 });
   });
 
-  it('that is down is left alone: jobs wait or go on elsewhere until a probe succeeds', async () => {
+  it('that is down gets no jobs until a probe succeeds: they wait or move to the next engine', async () => {
     engines.deepgram.next({ kind: 'status', status: 503 });
     const waiting = await engines.service.jobs.accepted({ audio: engines.aTalk(), engines: ['DEEPGRAM'] });
     await eventually(async () => !(await engines.isAvailable('deepgram')), 'the breaker is open');
@@ -94,7 +94,7 @@ describe('Deepgram', () => {
     expect(await engines.metrics()).toMatch(/^transcription_events_projected_total [1-9]/m);
   });
 
-  it('that refuses the key fails the job with the remedy, once', async () => {
+  it('that refuses the key fails the job after one attempt, and the message says what to do', async () => {
     await hosted.stop();
     await engines.addHosted('wrong');
 
@@ -105,7 +105,7 @@ describe('Deepgram', () => {
     expect(job.attempts[0]?.failure?.message).toMatch(/DEEPGRAM_API_KEY/);
   });
 
-  it('is not started without a key, and says what is missing', async () => {
+  it('does not start without a key; the message names the missing variable', async () => {
     const started = startWorkerProcess({ DEEPGRAM_API_KEY: '' }, 30_000, ['--engine', 'deepgram']);
 
     await expect(started).rejects.toThrow(/ended with code 2.*DEEPGRAM_API_KEY is not set/s);

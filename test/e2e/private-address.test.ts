@@ -8,7 +8,7 @@ const asked: string[] = [];
 
 beforeAll(async () => {
   host = await hostFiles({ 'secret.wav': { body: 'secret' } }, (name) => asked.push(name));
-  // The server would take loopback addresses; the worker, which fetches, would not.
+  // The server allows loopback addresses; the worker, which fetches, does not.
   service = await startService({ workers: 0, env: { AUDIO_ALLOWED_NETWORKS: '127.0.0.0/8' } });
   await service.addWorker({ AUDIO_ALLOWED_NETWORKS: '' });
 });
@@ -40,7 +40,7 @@ describe('a recording on a private address', () => {
     });
   });
 
-  it('is never asked for when only its name leads there', async () => {
+  it('is not requested when a public name resolves to it', async () => {
     const url = host.urlOf('secret.wav').replace('127.0.0.1', 'localhost');
     const job = await service.jobs.finished(await service.jobs.accepted({ audio: { url } }));
 

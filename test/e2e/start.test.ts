@@ -54,7 +54,7 @@ function start(...args: readonly string[]): Start {
         };
         started.stdout.on('data', look);
         look();
-        void exited.then(() => reject(new Error(`it ended without saying "${wanted}":\n${text}`)));
+        void exited.then(() => reject(new Error(`it ended without printing "${wanted}":\n${text}`)));
       }),
   };
 }
@@ -75,7 +75,7 @@ const wordsOf = (text: string): string[] => text.toLowerCase().match(/[a-z]+/g) 
 
 describe('npm start', () => {
   it(
-    'turns the sample into its words, says what the demo model is, and leaves nothing running',
+    'transcribes the sample, explains the demo model, and leaves no process behind',
     async () => {
       const expected = await readFile(join(root, 'models/demo/samples/shift.txt'), 'utf8');
 
@@ -92,7 +92,7 @@ describe('npm start', () => {
   );
 
   it(
-    'stays up until it is stopped, and takes the Ctrl-C that npm repeats as one',
+    'runs until it is stopped, and treats the Ctrl-C that npm repeats as one',
     async () => {
       const run = start();
       await run.shows('Up and running');

@@ -30,14 +30,14 @@ afterAll(async () => {
 const segments = () => job.transcript?.segments.nodes ?? [];
 
 describe('a recording at a URL', () => {
-  it('becomes its words', () => {
+  it('is transcribed word for word', () => {
     expect(job).toMatchObject({ status: 'COMPLETED', failure: null });
     expect(job.attempts).toEqual([{ number: 1, outcome: 'COMPLETED' }]);
     expect(job.transcript).toMatchObject({ isFinal: true, language: 'en' });
     expect(wordsOf(job.transcript?.text ?? '')).toEqual(expected);
   });
 
-  it('ends with all of its audio done', () => {
+  it('ends with all of its audio processed', () => {
     const { progress } = job;
 
     expect(progress.fraction).toBe(1);
@@ -45,7 +45,7 @@ describe('a recording at a URL', () => {
     expect(progress.segmentCount).toBe(segments().length);
   });
 
-  it('has segments one after another, within the recording', () => {
+  it('has consecutive segments within the recording', () => {
     const totalMs = (job.progress.totalSeconds ?? 0) * 1000;
     const times = segments().flatMap((segment) => [segment.startMs, segment.endMs]);
 
@@ -54,7 +54,7 @@ describe('a recording at a URL', () => {
     expect(times.at(-1)).toBeLessThanOrEqual(totalMs);
   });
 
-  it('has every word with its time, inside its segment, when words are asked for', () => {
+  it('has a time for every word, inside its segment, when words are requested', () => {
     const words = segments().flatMap((segment) => segment.words ?? []);
 
     expect(words.flatMap((word) => wordsOf(word.text))).toEqual(expected);
@@ -67,7 +67,7 @@ describe('a recording at a URL', () => {
 });
 
 describe('exports', () => {
-  it.each(EXPORT_FORMATS)('hold the transcript as %s, inline and at their URL alike', async (format) => {
+  it.each(EXPORT_FORMATS)('return the transcript as %s, the same inline and at the URL', async (format) => {
     const file = await service.jobs.export(job.id, format);
     const response = await fetch(file.url);
     const fetched = Buffer.from(await response.arrayBuffer());
@@ -101,7 +101,7 @@ function textOf(format: (typeof EXPORT_FORMATS)[number], content: string): strin
 }
 
 describe('an uploaded recording', () => {
-  it('becomes the same words, without word times unless asked for', async () => {
+  it('gives the same text, without word times unless requested', async () => {
     const uploadId = await service.jobs.upload(await readFile(hello.wav), 'hello.wav', 'audio/wav');
 
     const done = await service.jobs.finished(
@@ -115,7 +115,7 @@ describe('an uploaded recording', () => {
 });
 
 describe('models', () => {
-  it('are those of the workers', async () => {
+  it('are the models of the workers', async () => {
     const { models } = await service.client.request<{ models: unknown[] }>(
       '{ models { name engine isDefault languages } }',
     );

@@ -9,7 +9,7 @@ const shift = sample('shift');
 let service: Service;
 let expected: string[];
 
-/** What several people saw of one job, which takes long enough for all of them. */
+/** What several subscribers saw of one job, which runs long enough for all of them. */
 let first: readonly SeenEvent[];
 let second: readonly SeenEvent[];
 let overSse: readonly SeenEvent[];
@@ -52,7 +52,7 @@ async function firstSegments(id: string): Promise<void> {
   for await (const event of service.jobs.watch(id)) if (event.newSegments.length > 0) return;
 }
 
-/** Goes away after the first segments, and comes back with the last cursor. */
+/** Unsubscribes after the first segments and subscribes again with the last cursor. */
 async function leaveAndReturn(id: string, transport: Transport) {
   const before: SeenEvent[] = [];
   for await (const event of service.jobs.watch(id, { transport })) {
@@ -63,7 +63,7 @@ async function leaveAndReturn(id: string, transport: Transport) {
   return { before, after: await collect(service.jobs.watch(id, { after: cursor, transport })) };
 }
 
-/** Leaves and comes back after every event, over server-sent events. */
+/** Subscribes again after every event, over server-sent events. */
 async function resumeSegments(id: string): Promise<SeenSegmentsEvent[]> {
   const events: SeenSegmentsEvent[] = [];
   for (;;) {
@@ -85,20 +85,20 @@ const withSegments = (events: readonly SeenEvent[]): readonly SeenEvent[] =>
   events.filter((event) => event.newSegments.length > 0);
 
 describe('watching a job', () => {
-  it('begins with the job as it is and ends when it is complete, with every word', () => {
+  it('starts with the current state and ends at completion with every word', () => {
     expect(first[0]).toMatchObject({ type: 'SNAPSHOT' });
     expect(first.at(-1)).toMatchObject({ type: 'STATUS', job: { status: 'COMPLETED' } });
     expect(textOf(segmentsOf(first))).toEqual(expected);
   });
 
-  it('shows segments while the job runs, not at its end', () => {
+  it('shows segments while the job runs', () => {
     const live = withSegments(first).filter((event) => event.job.status === 'PROCESSING');
 
     expect(live.length).toBeGreaterThanOrEqual(2);
     expect(live[0]?.job.progress.fraction).toBeLessThan(1);
   });
 
-  it('shows progress that never falls and is whole only at the end', () => {
+  it('shows progress that never falls and reaches 1 only at the end', () => {
     const fractions = first.map((event) => event.job.progress.fraction);
     const revisions = first.map((event) => event.job.revision);
 
@@ -108,7 +108,7 @@ describe('watching a job', () => {
     for (const { job } of first) expect(job.progress.fraction === 1).toBe(job.status === 'COMPLETED');
   });
 
-  it('shows everybody the same, over either transport', () => {
+  it('shows every subscriber the same, over either transport', () => {
     expect(segmentsOf(second)).toEqual(segmentsOf(first));
     expect(segmentsOf(overSse)).toEqual(segmentsOf(first));
     expect([second, overSse].map((events) => events.at(-1)?.job)).toEqual([
@@ -117,14 +117,14 @@ describe('watching a job', () => {
     ]);
   });
 
-  it('gives whoever comes late all so far at once, and then the rest', () => {
+  it('gives a late subscriber everything so far at once, then the rest', () => {
     expect(late[0]).toMatchObject({ type: 'SNAPSHOT', job: { status: 'PROCESSING' } });
     expect(late[0]?.newSegments[0]?.index).toBe(0);
     expect(segmentsOf(late)).toEqual(segmentsOf(first));
   });
 
   it.each<Transport>(['websocket', 'sse'])(
-    'gives whoever comes back over %s what was missed, and nothing twice',
+    'resumes over %s with what was missed and no repeat',
     (transport) => {
       const { before, after } = returned[transport];
 
@@ -136,14 +136,14 @@ describe('watching a job', () => {
   );
 });
 
-describe('watching its segments', () => {
-  it('gives each one once, with places that join without a gap', () => {
+describe('watching the segments of a job', () => {
+  it('gives each segment once, in ranges without a gap', () => {
     expect(gapless.flatMap((event) => event.segments)).toEqual(segmentsOf(first));
     expectNoGap(gapless);
     expect(gapless.at(-1)?.jobStatus).toBe('COMPLETED');
   });
 
-  it('goes on at the cursor, however often one leaves', () => {
+  it('resumes at the cursor after any number of disconnects', () => {
     expect(gaplessResumed.flatMap((event) => event.segments)).toEqual(segmentsOf(first));
     expectNoGap(gaplessResumed);
   });

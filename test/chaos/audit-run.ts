@@ -31,7 +31,7 @@ export interface Aftermath {
   readonly apiRetries: number;
 }
 
-/** Tasks that lie where nothing ever delivers them. */
+/** Tasks below the ack floor, which JetStream never delivers. */
 export async function leftovers(nc: NatsConnection): Promise<readonly number[]> {
   const lanes = await Promise.all(
     JOB_PRIORITIES.map((priority) => tasksBelowAckFloor(nc, 'whisper', priority)),
@@ -39,8 +39,8 @@ export async function leftovers(nc: NatsConnection): Promise<readonly number[]> 
   return lanes.flat().map(({ sequence }) => sequence);
 }
 
-/** Compares what is stored and what was seen with what was planned. */
-export async function reckon(
+/** Compares what is stored and what clients saw with the plan. */
+export async function auditRun(
   { options, cluster, nc, database }: Run,
   aftermath: Aftermath,
   surprises: readonly string[],
@@ -100,9 +100,9 @@ function wasQuiet(
   { duplicated, workerFaults }: StormReport,
 ): boolean {
   if (duplicated.has(jobId)) return false;
-  // The next worker may be hit before it begins, and the wait begins anew.
+  // The next worker may be hit before it starts, which restarts the wait.
   if (workerFaults.some((at) => at > killedAt && at < killedAt + tookMs)) return false;
-  // Without Postgres a task comes again all the same.
+  // Redelivery does not need Postgres.
   const away = outages.filter(({ service }) => service === 'nats');
   return !away.some(({ from, to }) => from < killedAt + tookMs && to > killedAt - 1000);
 }
@@ -112,7 +112,7 @@ function timesOf(recoveries: readonly Recovery[]): RecoveryTimes {
   return { count: times.length, p50: percentile(times, 50), p99: percentile(times, 99) };
 }
 
-/** Everything that is known of the jobs concerned, to look into without the run. */
+/** Everything stored about the jobs concerned, for an investigation after the run. */
 export async function dump({ nc, database }: Run, report: ChaosReport, directory: string): Promise<void> {
   const { chains } = await readChains(nc);
   const ids = [...new Set(report.breaches.flatMap(({ jobId }) => (jobId === null ? [] : [jobId])))];
