@@ -1,3 +1,4 @@
+import { highlightsWords } from '../captions/caption-rules.ts';
 import type { ExportFormat, ExportRequest } from '../captions/export-options.ts';
 import { contentTypeOf, fileExtensionOf, transcriptWriter } from '../captions/transcript-formats.ts';
 import { ValidationError } from '../domain/errors.ts';
@@ -33,7 +34,9 @@ export async function exportTranscript(
 ): Promise<ExportView | null> {
   checkOptions(request);
   const job = (await ports.reader.find(by.tenantId, [jobId])).get(jobId);
-  return job === undefined ? null : ports.limited(() => describeExport(ports, job, request));
+  if (job === undefined) return null;
+  checkWordTimes(job, request);
+  return ports.limited(() => describeExport(ports, job, request));
 }
 
 async function describeExport(
@@ -93,22 +96,36 @@ async function* writePages(
     if (page.length < PAGE_SIZE) break;
     page = await reader.segments(job.id, read, PAGE_SIZE);
   }
-  yield writer.tail;
+  yield writer.end();
 }
+
+/** Direction overrides among them could disguise the ending of a file name. */
+const INVISIBLE_IN_NAMES = /[\p{Bidi_Control}\p{Cc}]/gu;
 
 /** The name to save it as: the recording's, with the format's ending. */
 export function exportFilename(job: JobView, request: ExportRequest): string {
-  const stem = (job.audio.filename ?? job.id).replace(/\.[^.]*$/, '') || job.id;
+  const name = (job.audio.filename ?? job.id).replace(INVISIBLE_IN_NAMES, '');
+  const stem = name.replace(/\.[^.]*$/, '') || job.id;
   return `${stem}.${fileExtensionOf(request.format)}`;
 }
 
-function checkOptions({ options }: ExportRequest): void {
+function checkOptions({ options: { maxCharsPerLine, maxLines } }: ExportRequest): void {
   const refuse = (field: string, limits: string) => {
     const message = `\`${field}\` must be ${limits}.`;
     throw new ValidationError([{ path: ['options', field], rule: 'range', message }]);
   };
-  if (options.maxCharsPerLine < 10 || options.maxCharsPerLine > 120) refuse('maxCharsPerLine', '10 to 120');
-  if (options.maxLines < 1 || options.maxLines > 5) refuse('maxLines', '1 to 5');
+  const isWithin = (value: number | null, min: number, max: number) =>
+    value === null || (value >= min && value <= max);
+  if (!isWithin(maxCharsPerLine, 10, 120)) refuse('maxCharsPerLine', '10 to 120');
+  if (!isWithin(maxLines, 1, 5)) refuse('maxLines', '1 to 5');
+}
+
+function checkWordTimes(job: JobView, { format, options }: ExportRequest): void {
+  const marksWords = (format === 'SRT' || format === 'VTT') && highlightsWords(options);
+  if (!marksWords || job.options.timestamps === 'WORD') return;
+  const field = options.highlightWords === null ? 'preset' : 'highlightWords';
+  const message = `\`${field}\` marks words, and this transcript has no word times; submit with \`timestamps: WORD\`.`;
+  throw new ValidationError([{ path: ['options', field], rule: 'unsupported', message }], 'UNSUPPORTED');
 }
 
 export interface ExportView {

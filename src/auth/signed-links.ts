@@ -1,4 +1,10 @@
-import { EXPORT_FORMATS, type ExportFormat, type ExportRequest } from '../captions/export-options.ts';
+import {
+  CAPTION_PRESETS,
+  EXPORT_FORMATS,
+  type ExportFormat,
+  type ExportOptions,
+  type ExportRequest,
+} from '../captions/export-options.ts';
 import { checkSignature, type SignatureCheck, signUrl } from './signed-url.ts';
 
 export interface SignedLinksOptions {
@@ -37,18 +43,8 @@ export class SignedLinks {
 
   /** Where anybody with the link GETs a transcript as a file. */
   signedExportUrl(jobId: string, request: ExportRequest, expiresAt: Date): string {
-    const { maxCharsPerLine, maxLines, includeSpeakers, highlightWords } = request.options;
-    return this.#sign(
-      'GET',
-      `/exports/${jobId}.${request.format.toLowerCase()}`,
-      {
-        chars: String(maxCharsPerLine),
-        lines: String(maxLines),
-        speakers: String(includeSpeakers),
-        words: String(highlightWords),
-      },
-      expiresAt,
-    );
+    const path = `/exports/${jobId}.${request.format.toLowerCase()}`;
+    return this.#sign('GET', path, parametersOf(request.options), expiresAt);
   }
 
   check(method: string, url: URL): SignatureCheck {
@@ -77,12 +73,32 @@ export function parseExportUrl(url: URL): { readonly jobId: string; readonly req
   const format = match?.[2]?.toUpperCase() as ExportFormat | undefined;
   const jobId = match?.[1];
   if (jobId === undefined || format === undefined || !EXPORT_FORMATS.includes(format)) return null;
-  const { searchParams } = url;
-  const options = {
-    maxCharsPerLine: Number(searchParams.get('chars') ?? 42),
-    maxLines: Number(searchParams.get('lines') ?? 2),
-    includeSpeakers: searchParams.get('speakers') === 'true',
-    highlightWords: searchParams.get('words') === 'true',
+  return { jobId, request: { format, options: optionsOf(url.searchParams) } };
+}
+
+/** An option that is left to its preset has no parameter. */
+function parametersOf(options: ExportOptions): Record<string, string> {
+  const { preset, maxCharsPerLine, maxLines, includeSpeakers, highlightWords } = options;
+  return {
+    preset,
+    speakers: String(includeSpeakers),
+    ...(maxCharsPerLine === null ? {} : { chars: String(maxCharsPerLine) }),
+    ...(maxLines === null ? {} : { lines: String(maxLines) }),
+    ...(highlightWords === null ? {} : { words: String(highlightWords) }),
   };
-  return { jobId, request: { format, options } };
+}
+
+function optionsOf(parameters: URLSearchParams): ExportOptions {
+  const read = <Value>(name: string, parse: (text: string) => Value): Value | null => {
+    const text = parameters.get(name);
+    return text === null ? null : parse(text);
+  };
+  const isTrue = (text: string) => text === 'true';
+  return {
+    preset: read('preset', (text) => CAPTION_PRESETS.find((preset) => preset === text)) ?? 'WEB',
+    maxCharsPerLine: read('chars', Number),
+    maxLines: read('lines', Number),
+    includeSpeakers: read('speakers', isTrue) ?? false,
+    highlightWords: read('words', isTrue),
+  };
 }

@@ -1,76 +1,88 @@
-import { type Segment, speakerLabel } from '../domain/transcript.ts';
-import { type CaptionUnit, captionUnits } from './caption-text.ts';
+import type { CaptionRules } from './caption-rules.ts';
+import { type CaptionUnit, isUnspaced } from './caption-text.ts';
 
-/** What is shown at once. */
-export interface Cue {
-  readonly startMs: number;
-  readonly endMs: number;
-  readonly speaker: string | null;
-  readonly lines: readonly (readonly CaptionUnit[])[];
-  /** True when the units' times come from words, not from a guess. */
-  readonly wordTimes: boolean;
-}
+export type CaptionLine = readonly CaptionUnit[];
 
-export interface CaptionLimits {
-  /** Graphemes. */
-  readonly maxCharsPerLine: number;
-  readonly maxLines: number;
-  /** Puts "Speaker 1:" in front of each segment that has a speaker. */
-  readonly namePrefix: boolean;
-}
+type LineRules = Pick<CaptionRules, 'maxCharsPerLine' | 'maxLines' | 'minCueMs' | 'maxCueMs'>;
 
-/** A cue is shown at least this long where its segment has the time. */
-const MIN_CUE_MS = 500;
+const SENTENCE_END = /[.!?…。！？｡؟۔।॥።။។]["'»”’」』）)\]]*$/u;
+const CLAUSE_END = /[,;:–—،؛、，；：፣၊]["'»”’」』）)\]]*$/u;
+/** As good a place as the end of a sentence, in texts without punctuation too. */
+const PAUSE_MS = 600;
+
+/** What a place to end a caption costs: few captions first, then ends that a reader expects. */
+const COSTS = { caption: 3, sentence: 0, clause: 1, word: 2, insideWord: 4, afterName: 8, flash: 1 } as const;
 
 /**
- * Segments as cues that fit their lines, in order. A cue ends after it begins and before the next begins,
- * and stays within its segment; only a segment with fewer milliseconds than cues runs past its end.
- *
- * @param place Where the cues before these ended, in ms; moved on, so that segments can come page by page.
+ * Units as captions, each some lines: as few as their lines and the longest time allow, ended after a sentence
+ * where that costs no caption more, else after a clause, else after a word. Lines are filled in reading order.
  */
-export function* toCues(
-  segments: Iterable<Segment>,
-  limits: CaptionLimits,
-  place: { endMs: number } = { endMs: 0 },
-): Generator<Cue> {
-  for (const segment of segments) {
-    for (const cue of cuesOf(segment, limits, place.endMs)) {
-      place.endMs = cue.endMs;
-      yield cue;
-    }
+export function toCaptions(units: readonly CaptionUnit[], rules: LineRules): CaptionLine[][] {
+  const best: { cost: number; end: number }[] = [];
+  best[units.length] = { cost: 0, end: units.length };
+  for (let start = units.length - 1; start >= 0; start -= 1) {
+    best[start] = cheapestEnd(units, start, best, rules);
+  }
+  const captions: CaptionLine[][] = [];
+  for (let start = 0; start < units.length; ) {
+    const end = best[start]?.end ?? units.length;
+    captions.push(toLines(units.slice(start, end), rules.maxCharsPerLine));
+    start = end;
+  }
+  return captions;
+}
+
+function cheapestEnd(
+  units: readonly CaptionUnit[],
+  start: number,
+  best: readonly { readonly cost: number }[],
+  rules: LineRules,
+): { cost: number; end: number } {
+  let cheapest = { cost: Number.POSITIVE_INFINITY, end: start + 1 };
+  for (const end of endsThatFit(units, start, rules)) {
+    const cost = COSTS.caption + endCost(units, start, end, rules) + (best[end]?.cost ?? 0);
+    if (cost <= cheapest.cost) cheapest = { cost, end };
+  }
+  return cheapest;
+}
+
+/** Where a caption may end that begins at `start`; one unit always fits. */
+function* endsThatFit(
+  units: readonly CaptionUnit[],
+  start: number,
+  { maxCharsPerLine, maxLines, maxCueMs }: LineRules,
+): Generator<number> {
+  const beginsMs = units[start]?.startMs ?? 0;
+  let lines = 1;
+  let width = 0;
+  for (let index = start; index < units.length; index += 1) {
+    const unit = units[index];
+    if (unit === undefined) return;
+    const longer = width + (unit.glued ? 0 : 1) + unit.width;
+    if (index > start && longer > maxCharsPerLine) lines += 1;
+    width = index === start || longer > maxCharsPerLine ? unit.width : longer;
+    if (index > start && (lines > maxLines || unit.endMs - beginsMs > maxCueMs)) return;
+    yield index + 1;
   }
 }
 
-function cuesOf(segment: Segment, limits: CaptionLimits, notBeforeMs: number): Cue[] {
-  const spoken = captionUnits(segment, limits.maxCharsPerLine);
-  if (spoken.length === 0) return [];
-  const prefix = limits.namePrefix ? prefixOf(segment, limits.maxCharsPerLine) : [];
-  const lines = toLines([...prefix, ...spoken], limits.maxCharsPerLine);
-  const groups: CaptionUnit[][][] = [];
-  for (let index = 0; index < lines.length; index += limits.maxLines) {
-    groups.push(lines.slice(index, index + limits.maxLines));
-  }
-  const times = settle(segment, groups, notBeforeMs);
-  const wordTimes = segment.words !== null && segment.words.length > 0;
-  return groups.map((group, index) => ({
-    ...(times[index] ?? segment),
-    speaker: segment.speaker,
-    lines: group,
-    wordTimes,
-  }));
+function endCost(units: readonly CaptionUnit[], start: number, end: number, { minCueMs }: LineRules): number {
+  const [first, last, next] = [units[start], units[end - 1], units[end]];
+  if (first === undefined || last === undefined || next === undefined) return 0;
+  if (!last.spoken) return COSTS.afterName;
+  const flash = last.endMs - first.startMs < minCueMs ? COSTS.flash : 0;
+  return flash + placeCost(last, next);
 }
 
-function prefixOf(segment: Segment, maxWidth: number): CaptionUnit[] {
-  if (segment.speaker === null) return [];
-  const name = { text: `${speakerLabel(segment.speaker)}:`, words: null };
-  const { startMs } = segment;
-  return captionUnits({ ...name, startMs, endMs: startMs }, maxWidth).map((unit) => ({
-    ...unit,
-    spoken: false,
-  }));
+function placeCost(last: CaptionUnit, next: CaptionUnit): number {
+  if (SENTENCE_END.test(last.text) || next.startMs - last.endMs >= PAUSE_MS) return COSTS.sentence;
+  if (CLAUSE_END.test(last.text)) return COSTS.clause;
+  if (next.glued) return isUnspaced(last.text + next.text) ? COSTS.word : COSTS.insideWord;
+  // Scripts without spaces between words put one where others have a comma.
+  return isUnspaced(last.text) ? COSTS.clause : COSTS.word;
 }
 
-function toLines(units: readonly CaptionUnit[], maxWidth: number): CaptionUnit[][] {
+function toLines(units: readonly CaptionUnit[], maxWidth: number): CaptionLine[] {
   const lines: CaptionUnit[][] = [];
   let line: CaptionUnit[] = [];
   let width = 0;
@@ -88,36 +100,16 @@ function toLines(units: readonly CaptionUnit[], maxWidth: number): CaptionUnit[]
   return lines;
 }
 
-/** Times of a segment's cues: where its words are, moved as little as their task and length ask for. */
-function settle(
-  segment: Segment,
-  groups: readonly (readonly (readonly CaptionUnit[])[])[],
-  notBeforeMs: number,
-): { readonly startMs: number; readonly endMs: number }[] {
-  const count = groups.length;
-  const firstMs = Math.max(segment.startMs, notBeforeMs);
-  const lastMs = Math.max(segment.endMs, firstMs + count);
-  const shortestMs = Math.min(MIN_CUE_MS, Math.floor((lastMs - firstMs) / count));
-
-  const starts = [firstMs];
-  for (let index = 1; index < count; index += 1) {
-    const earliestMs = (starts[index - 1] ?? firstMs) + shortestMs;
-    const latestMs = lastMs - (count - index) * shortestMs;
-    const spokenMs = groups[index]?.[0]?.[0]?.startMs ?? earliestMs;
-    starts.push(Math.min(Math.max(spokenMs, earliestMs), latestMs));
-  }
-  return starts.map((startMs, index) => {
-    const nextMs = starts[index + 1];
-    if (nextMs === undefined) return { startMs, endMs: lastMs };
-    const spokenMs = groups[index]?.at(-1)?.at(-1)?.endMs ?? nextMs;
-    return { startMs, endMs: Math.min(Math.max(spokenMs, startMs + shortestMs), nextMs) };
-  });
-}
-
 /** A line's text, each unit passed through `write`. */
 export function lineText(
-  line: readonly CaptionUnit[],
+  line: CaptionLine,
   write: (unit: CaptionUnit) => string = (unit) => unit.text,
 ): string {
   return line.map((unit, index) => (index === 0 || unit.glued ? write(unit) : ` ${write(unit)}`)).join('');
+}
+
+/** Characters of a caption, spaces among them. */
+export function captionWidth(lines: readonly CaptionLine[]): number {
+  const units = lines.flat();
+  return units.reduce((width, unit) => width + unit.width + (unit.glued ? 0 : 1), 0);
 }

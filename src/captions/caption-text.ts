@@ -1,10 +1,12 @@
 import type { Segment } from '../domain/transcript.ts';
+import type { CaptionRules } from './caption-rules.ts';
+import { isWide } from './text-script.ts';
 import { timesAlong } from './word-times.ts';
 
 /** A piece of caption text that stays on one line, with the time it is spoken. */
 export interface CaptionUnit {
   readonly text: string;
-  /** Graphemes: what a reader counts as characters. */
+  /** Characters, as `CaptionRules.maxCharsPerLine` counts them. */
   readonly width: number;
   /** True when no space stands before it, on the same line. */
   readonly glued: boolean;
@@ -14,6 +16,8 @@ export interface CaptionUnit {
   readonly endMs: number;
 }
 
+type WidthRules = Pick<CaptionRules, 'maxCharsPerLine' | 'wideWidth'>;
+
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 const words = new Intl.Segmenter('en', { granularity: 'word' });
 
@@ -21,22 +25,35 @@ const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
 /** No-break spaces hold a word together ("10 km", "Bonjour !"), so they are not where it ends. */
 const BREAKING_SPACE = /[^\S\u00a0\u2007\u202f\ufeff]+/u;
 const CONTROL_CHARACTERS = /[\p{Cc}\u2028\u2029]+/gu;
+const INVISIBLE = /^\p{Default_Ignorable_Code_Point}+$/u;
+/** Embeddings, overrides and isolates: one that the text leaves open would reach beyond its line. */
+const DIRECTIONS = /[\u202a-\u202e\u2066-\u2069]/g;
 /** Scripts that put no space between words: a line may end after any word. */
 const UNSPACED_SCRIPT =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}\p{Script=Tibetan}]/u;
 const OPENING_PUNCTUATION = /^[\p{Ps}\p{Pi}]/u;
 
-/** Graphemes of a text. Source: Unicode Standard Annex 29. */
-export function widthOf(text: string): number {
+/** Graphemes of a text (source: Unicode Standard Annex 29), wide ones as `wideWidth`, invisible ones as 0. */
+export function widthOf(text: string, wideWidth: 1 | 2): number {
   if (PRINTABLE_ASCII.test(text)) return text.length;
-  let count = 0;
-  for (const _grapheme of graphemes.segment(text)) count += 1;
-  return count;
+  let width = 0;
+  for (const { segment } of graphemes.segment(text)) width += graphemeWidth(segment, wideWidth);
+  return width;
+}
+
+function graphemeWidth(grapheme: string, wideWidth: 1 | 2): number {
+  if (INVISIBLE.test(grapheme)) return 0;
+  return isWide(grapheme) ? wideWidth : 1;
 }
 
 /** The text on one line: control characters and runs of space become one space, none at the ends. */
 export function onOneLine(text: string): string {
   return chunksOf(text).join(' ');
+}
+
+/** Whether words of this text follow each other without a space. */
+export function isUnspaced(text: string): boolean {
+  return UNSPACED_SCRIPT.test(text);
 }
 
 function chunksOf(text: string): string[] {
@@ -47,23 +64,23 @@ function chunksOf(text: string): string[] {
 }
 
 /**
- * A segment's text as units of at most `maxWidth` graphemes. A unit is what stands between two spaces; it
- * is divided only where its script has no spaces, or when no line could hold it: then between words, and
- * inside a word as the last resort.
+ * A segment's text as units that fit a line. A unit is what stands between two spaces; it is divided only
+ * where its script has no spaces, or when no line could hold it: then between words, and inside a word as
+ * the last resort.
  */
 export function captionUnits(
   segment: Pick<Segment, 'startMs' | 'endMs' | 'text' | 'words'>,
-  maxWidth: number,
+  rules: WidthRules,
 ): CaptionUnit[] {
-  const chunks = chunksOf(segment.text);
+  const chunks = chunksOf(segment.text.replace(DIRECTIONS, ''));
   const times = timesAlong(segment, chunks);
   const units: CaptionUnit[] = [];
   let offset = 0;
   for (const chunk of chunks) {
-    piecesOf(chunk, maxWidth).forEach((text, index) => {
+    piecesOf(chunk, rules).forEach((text, index) => {
       units.push({
         text,
-        width: widthOf(text),
+        width: widthOf(text, rules.wideWidth),
         glued: index > 0,
         spoken: true,
         startMs: times.startAt(offset),
@@ -75,9 +92,10 @@ export function captionUnits(
   return units;
 }
 
-function piecesOf(chunk: string, maxWidth: number): string[] {
-  if (!UNSPACED_SCRIPT.test(chunk) && widthOf(chunk) <= maxWidth) return [chunk];
-  return wordsWithPunctuation(chunk).flatMap((piece) => hardPieces(piece, maxWidth));
+function piecesOf(chunk: string, rules: WidthRules): string[] {
+  const fits = widthOf(chunk, rules.wideWidth) <= rules.maxCharsPerLine;
+  if (fits && !UNSPACED_SCRIPT.test(chunk)) return [chunk];
+  return wordsWithPunctuation(chunk).flatMap((piece) => hardPieces(piece, rules));
 }
 
 /** Punctuation stays with the word it follows, an opening bracket with the one it precedes. */
@@ -94,19 +112,20 @@ function wordsWithPunctuation(chunk: string): string[] {
   return pieces;
 }
 
-function hardPieces(piece: string, maxWidth: number): string[] {
-  if (widthOf(piece) <= maxWidth) return [piece];
+function hardPieces(piece: string, { maxCharsPerLine, wideWidth }: WidthRules): string[] {
+  if (widthOf(piece, wideWidth) <= maxCharsPerLine) return [piece];
   const pieces: string[] = [];
   let text = '';
   let width = 0;
   for (const { segment: grapheme } of graphemes.segment(piece)) {
-    if (width === maxWidth) {
+    const added = graphemeWidth(grapheme, wideWidth);
+    if (width + added > maxCharsPerLine) {
       pieces.push(text);
       text = '';
       width = 0;
     }
     text += grapheme;
-    width += 1;
+    width += added;
   }
   pieces.push(text);
   return pieces;

@@ -4,7 +4,7 @@ import { type Edge, startEdge } from '../support/edge.ts';
 
 const REQUEST = {
   format: 'TXT',
-  options: { maxCharsPerLine: 42, maxLines: 2, includeSpeakers: false, highlightWords: false },
+  options: { preset: 'WEB', maxCharsPerLine: 42, maxLines: 2, includeSpeakers: false, highlightWords: false },
 } as const;
 
 let edge: Edge;

@@ -60,3 +60,13 @@ function readTimes(
 function toMs(...[hours = 0, minutes = 0, seconds = 0, milliseconds = 0]: number[]): number {
   return ((hours * 60 + minutes) * 60 + seconds) * 1_000 + milliseconds;
 }
+
+/** What a reader sees of SubRip text: its lookalikes for characters that players obey. */
+export function asSubRipShows(text: string): string {
+  return text.replaceAll('<', '‹').replaceAll('>', '›').replaceAll('{', '(').replaceAll('}', ')');
+}
+
+/** Without characters that only direct a line or part a word from an escape. */
+export function withoutMarks(text: string): string {
+  return text.replace(/[\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069]/g, '');
+}

@@ -1,18 +1,14 @@
-import {
-  type TranscriptFormat,
-  type TranscriptFormatOptions,
-  type TranscriptHead,
-  transcriptWriter,
-} from '../../src/captions/transcript-formats.ts';
+import type { ExportFormat, ExportOptions } from '../../src/captions/export-options.ts';
+import { type TranscriptHead, transcriptWriter } from '../../src/captions/transcript-formats.ts';
 import type { Segment } from '../../src/domain/transcript.ts';
 
 /** The whole document at once. */
 export function writeTranscript(
-  format: TranscriptFormat,
+  format: ExportFormat,
   head: TranscriptHead,
   segments: Iterable<Segment>,
-  options: TranscriptFormatOptions,
+  options: ExportOptions,
 ): string {
   const writer = transcriptWriter(format, head, options);
-  return writer.head + [...writer.segments(segments)].join('') + writer.tail;
+  return writer.head + [...writer.segments(segments)].join('') + writer.end();
 }

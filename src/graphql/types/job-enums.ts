@@ -1,5 +1,5 @@
 import type { CancelOutcome } from '../../app/cancel-job.ts';
-import type { ExportFormat } from '../../captions/export-options.ts';
+import type { CaptionPreset, ExportFormat } from '../../captions/export-options.ts';
 import type { JobOrderField } from '../../domain/job-list.ts';
 import type {
   AttemptOutcome,
@@ -128,6 +128,15 @@ export const ExportFormatEnum = builder.enumType('ExportFormat', {
     SRT: { description: 'SubRip subtitles.' },
     VTT: { description: 'WebVTT subtitles.' },
     JSON: { description: 'Segments and words with times and confidence.' },
-    TSV: { description: 'Tab-separated start, end (milliseconds) and text.' },
+    TSV: { description: 'Tab-separated start, end (milliseconds) and text, for spreadsheets.' },
   } as const satisfies Described<ExportFormat>,
+});
+
+export const CaptionPresetEnum = builder.enumType('CaptionPreset', {
+  description: 'Rules for captions; docs/captions.md has them in a table.',
+  values: {
+    WEB: { description: "Video on the web, by Netflix's rules." },
+    BROADCAST: { description: "Television, by the BBC's rules." },
+    KARAOKE: { description: 'One short line; each word is marked while it is spoken.' },
+  } as const satisfies Described<CaptionPreset>,
 });

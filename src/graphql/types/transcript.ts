@@ -4,7 +4,7 @@ import type { TranscriptView } from '../../domain/job-view.ts';
 import { checkRange } from '../arguments.ts';
 import { builder } from '../builder.ts';
 import { costOfPage } from '../limits.ts';
-import { ExportFormatEnum } from './job-enums.ts';
+import { CaptionPresetEnum, ExportFormatEnum } from './job-enums.ts';
 import { SpeakerRef, segmentsOfJob } from './segment.ts';
 import { pageOfSegments, SegmentConnectionRef } from './segment-connection.ts';
 
@@ -12,28 +12,38 @@ const MAX_TEXT_BYTES = 1024 * 1024;
 export const MAX_SEGMENTS_PER_PAGE = 500;
 
 const ExportOptionsInput = builder.inputType('ExportOptions', {
-  description: 'How an export is laid out.',
+  description: 'How an export is laid out. Lines, times and marked words concern SRT and VTT only.',
   fields: (t) => ({
-    maxCharsPerLine: t.int({ defaultValue: 42, description: 'Characters a subtitle line; 10 to 120.' }),
-    maxLines: t.int({ defaultValue: 2, description: 'Lines a subtitle; 1 to 5.' }),
+    preset: t.field({
+      type: CaptionPresetEnum,
+      defaultValue: 'WEB',
+      description: 'Where the captions are shown: line lengths, reading speed, durations and gaps.',
+    }),
+    maxCharsPerLine: t.int({
+      description:
+        "Characters a line; 10 to 120. By default the preset's for the script: 42 for WEB in Latin.",
+    }),
+    maxLines: t.int({ description: "Lines a caption; 1 to 5. By default the preset's: 2 for WEB." }),
     includeSpeakers: t.boolean({ defaultValue: false, description: 'Whether speakers are named.' }),
     highlightWords: t.boolean({
-      defaultValue: false,
-      description: 'Whether each word is marked while it is spoken; needs `timestamps: WORD`.',
+      description:
+        'Whether each word is marked while it is spoken; refused unless the job has `timestamps: WORD`. ' +
+        "By default the preset's: true for KARAOKE.",
     }),
   }),
 });
 
 function exportOptionsOf(input: typeof ExportOptionsInput.$inferInput | null | undefined): ExportOptions {
-  const options = {
-    maxCharsPerLine: input?.maxCharsPerLine ?? 42,
-    maxLines: input?.maxLines ?? 2,
+  const { maxCharsPerLine = null, maxLines = null } = input ?? {};
+  if (maxCharsPerLine !== null) checkRange(['options', 'maxCharsPerLine'], maxCharsPerLine, 10, 120);
+  if (maxLines !== null) checkRange(['options', 'maxLines'], maxLines, 1, 5);
+  return {
+    preset: input?.preset ?? 'WEB',
+    maxCharsPerLine,
+    maxLines,
     includeSpeakers: input?.includeSpeakers ?? false,
-    highlightWords: input?.highlightWords ?? false,
+    highlightWords: input?.highlightWords ?? null,
   };
-  checkRange(['options', 'maxCharsPerLine'], options.maxCharsPerLine, 10, 120);
-  checkRange(['options', 'maxLines'], options.maxLines, 1, 5);
-  return options;
 }
 
 const TranscriptExportRef = builder.objectRef<ExportView>('TranscriptExport').implement({

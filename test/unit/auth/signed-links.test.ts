@@ -5,7 +5,7 @@ import { JOB_ID, later, NOON } from '../../support/builders.ts';
 
 const REQUEST: ExportRequest = {
   format: 'SRT',
-  options: { maxCharsPerLine: 50, maxLines: 3, includeSpeakers: true, highlightWords: false },
+  options: { preset: 'WEB', maxCharsPerLine: 50, maxLines: 3, includeSpeakers: true, highlightWords: false },
 };
 
 function linksAt(now: Date, secret = 'secret'): SignedLinks {
@@ -57,5 +57,20 @@ describe('signed links', () => {
 
     expect(parseExportUrl(local)).toEqual({ jobId: JOB_ID, request: REQUEST });
     expect(parseExportUrl(new URL('https://api.example/exports/job_1.exe'))).toBeNull();
+  });
+
+  it('carry no option that is left to the preset', () => {
+    const options = {
+      preset: 'KARAOKE',
+      maxCharsPerLine: null,
+      maxLines: null,
+      highlightWords: null,
+    } as const;
+    const request = { format: 'VTT', options: { ...options, includeSpeakers: false } } as const;
+    const signed = new SignedLinks({ secret: 's', baseUrl: () => 'https://api.example', now: () => NOON });
+
+    const parsed = parseExportUrl(new URL(signed.signedExportUrl(JOB_ID, request, later(10_000))));
+
+    expect(parsed).toEqual({ jobId: JOB_ID, request });
   });
 });

@@ -1,12 +1,26 @@
 import { describe, expect, it } from 'vitest';
-import { lineText, toCues } from '../../../src/captions/caption-lines.ts';
+import { lineText, toCaptions } from '../../../src/captions/caption-lines.ts';
+import { captionRules } from '../../../src/captions/caption-rules.ts';
+import { captionUnits } from '../../../src/captions/caption-text.ts';
+import type { ExportOptions } from '../../../src/captions/export-options.ts';
+import { scriptOf } from '../../../src/captions/text-script.ts';
 import { aSegment } from '../../support/builders.ts';
 
+const OPTIONS: ExportOptions = {
+  preset: 'WEB',
+  maxCharsPerLine: null,
+  maxLines: null,
+  includeSpeakers: false,
+  highlightWords: null,
+};
+
 describe('line breaking', () => {
-  const lines = (text: string, maxCharsPerLine: number): string[] =>
-    [...toCues([aSegment({ endMs: 60_000, text })], { maxCharsPerLine, maxLines: 5, namePrefix: false })]
-      .flatMap((cue) => cue.lines)
+  const lines = (text: string, maxCharsPerLine: number): string[] => {
+    const rules = captionRules({ ...OPTIONS, maxCharsPerLine, maxLines: 5 }, scriptOf(text, null));
+    return toCaptions(captionUnits(aSegment({ endMs: 6_000, text }), rules), rules)
+      .flat()
       .map((line) => lineText(line));
+  };
 
   it.each([
     {

@@ -1,15 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { TranscriptFormatOptions } from '../../../src/captions/transcript-formats.ts';
+import { PRESETS } from '../../../src/captions/caption-rules.ts';
+import { CAPTION_PRESETS, type ExportOptions } from '../../../src/captions/export-options.ts';
 import type { Segment, Word } from '../../../src/domain/transcript.ts';
-import { type ReadCaption, readSubRip, readWebVtt, withoutMarkup } from '../../support/captions.ts';
+import {
+  asSubRipShows,
+  type ReadCaption,
+  readSubRip,
+  readWebVtt,
+  withoutMarks,
+  withoutMarkup,
+} from '../../support/captions.ts';
 import { writeTranscript } from '../../support/write-transcript.ts';
 
 const RUNS = { numRuns: 150 };
 const HEAD = { language: null, durationMs: null };
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
-/** Spoken words; angle brackets are only for WebVTT, the format that escapes them. */
 const word = fc.oneof(
   { weight: 4, arbitrary: fc.stringMatching(/^[a-zA-Z']{1,14}[.,?!]?$/) },
   { weight: 1, arbitrary: fc.stringMatching(/^[a-z&;<>/-]{1,40}$/) },
@@ -79,7 +86,8 @@ const SILENCE: Segment = {
   words: null,
 };
 
-const options: fc.Arbitrary<TranscriptFormatOptions> = fc.record({
+const options = fc.record({
+  preset: fc.constantFrom(...CAPTION_PRESETS),
   maxCharsPerLine: fc.integer({ min: 10, max: 120 }),
   maxLines: fc.integer({ min: 1, max: 5 }),
   includeSpeakers: fc.boolean(),
@@ -87,24 +95,25 @@ const options: fc.Arbitrary<TranscriptFormatOptions> = fc.record({
 });
 
 const FORMATS = [
-  { name: 'SRT', read: readSubRip },
+  { name: 'SRT', read: readSubRip, shows: asSubRipShows },
   {
     name: 'VTT',
     read: (file: string): ReadCaption[] =>
       readWebVtt(file).map((cue) => ({ ...cue, lines: withoutMarkup(cue.lines.join('\n')).split('\n') })),
+    shows: (text: string) => text,
   },
 ] as const;
 
 function captionsOf(
   { name, read }: (typeof FORMATS)[number],
   segments: Segment[],
-  chosen: TranscriptFormatOptions,
+  chosen: ExportOptions,
 ): ReadCaption[] {
   return read(writeTranscript(name, HEAD, segments, chosen));
 }
 
 /** What was said, without spaces: lines may be broken anywhere but nothing may be lost or added. */
-const letters = (text: string): string => text.replace(/[\s\p{Cc}]+/gu, '');
+const letters = (text: string): string => withoutMarks(text).replace(/[\s\p{Cc}]+/gu, '');
 
 describe.each(FORMATS)('captions of any transcript ($name)', (format) => {
   it('begin in order, end after they begin, and never overlap', () => {
@@ -121,14 +130,65 @@ describe.each(FORMATS)('captions of any transcript ($name)', (format) => {
     );
   });
 
-  it('stay in the time of their segment', () => {
+  it('begin with their segment and end with it, but for the shortest and longest time', () => {
     fc.assert(
       fc.property(transcript, options, (segments, chosen) => {
+        const { minCueMs, maxCueMs, lingerMs } = PRESETS[chosen.preset];
         for (const segment of segments) {
-          const captions = captionsOf(format, [segment], chosen);
-          if (captions.length === 0) continue;
+          const captions = captionsOf(format, [segment], { ...chosen, highlightWords: false });
+          const last = captions.at(-1);
+          if (last === undefined) continue;
+          const laterMs = Math.max(lingerMs, captions.length * minCueMs);
           expect(captions[0]?.startMs).toBe(segment.startMs);
-          expect(captions.at(-1)?.endMs).toBe(segment.endMs);
+          expect(last.endMs).toBeGreaterThanOrEqual(Math.min(segment.endMs, last.startMs + maxCueMs));
+          expect(last.endMs).toBeLessThanOrEqual(segment.endMs + laterMs);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  it('have the same times whether words are marked or not', () => {
+    fc.assert(
+      fc.property(transcript, options, (segments, chosen) => {
+        const plain = captionsOf(format, segments, { ...chosen, highlightWords: false });
+        const marked = captionsOf(format, segments, { ...chosen, highlightWords: true });
+
+        const starts = new Set(marked.map(({ startMs }) => startMs));
+        const ends = new Set(marked.map(({ endMs }) => endMs));
+        expect(plain.filter(({ startMs, endMs }) => !(starts.has(startMs) && ends.has(endMs)))).toEqual([]);
+      }),
+      RUNS,
+    );
+  });
+
+  it('stay for the shortest time where the next one leaves room, and never for more than the longest', () => {
+    fc.assert(
+      fc.property(transcript, options, (segments, chosen) => {
+        const { minCueMs, maxCueMs } = PRESETS[chosen.preset];
+        const captions = captionsOf(format, segments, { ...chosen, highlightWords: false });
+        for (const [index, { startMs, endMs }] of captions.entries()) {
+          const nextMs = captions[index + 1]?.startMs ?? Number.POSITIVE_INFINITY;
+          expect(endMs - startMs).toBeGreaterThanOrEqual(Math.min(minCueMs, nextMs - startMs));
+          expect(endMs - startMs).toBeLessThanOrEqual(maxCueMs);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  it('leave the gap of their preset where the shortest time allows it', () => {
+    fc.assert(
+      fc.property(transcript, options, (segments, chosen) => {
+        const { minCueMs, maxCueMs, minGapMs, closeGapsBelowMs } = PRESETS[chosen.preset];
+        const captions = captionsOf(format, segments, { ...chosen, highlightWords: false });
+        for (const [index, { startMs, endMs }] of captions.entries()) {
+          const gapMs = (captions[index + 1]?.startMs ?? Number.POSITIVE_INFINITY) - endMs;
+          const lengthMs = endMs - startMs;
+          if (lengthMs > minCueMs) expect(gapMs).toBeGreaterThanOrEqual(minGapMs);
+          if (lengthMs > minCueMs && lengthMs < maxCueMs && gapMs > minGapMs) {
+            expect(gapMs).toBeGreaterThanOrEqual(closeGapsBelowMs);
+          }
         }
       }),
       RUNS,
@@ -143,7 +203,8 @@ describe.each(FORMATS)('captions of any transcript ($name)', (format) => {
         const captions = captionsOf(format, segments, plain);
 
         const shown = captions.flatMap(({ lines }) => lines).join(' ');
-        expect(letters(shown)).toBe(letters(segments.map(({ text }) => text).join(' ')));
+        const said = segments.map(({ text }) => text).join(' ');
+        expect(letters(shown)).toBe(letters(format.shows(said)));
       }),
       RUNS,
     );
@@ -161,7 +222,8 @@ describe.each(FORMATS)('captions of any transcript ($name)', (format) => {
 
         const captions = captionsOf(format, [segment], { ...chosen, highlightWords: false });
 
-        expect(captions.flatMap(({ lines }) => lines).join(' ')).toBe(text);
+        const shown = captions.flatMap(({ lines }) => lines).join(' ');
+        expect(withoutMarks(shown)).toBe(format.shows(text));
       }),
       RUNS,
     );
@@ -175,7 +237,7 @@ describe.each(FORMATS)('captions of any transcript ($name)', (format) => {
           expect(lines.length).toBeGreaterThanOrEqual(1);
           expect(lines.length).toBeLessThanOrEqual(chosen.maxLines);
           for (const line of lines) {
-            const width = [...graphemes.segment(line)].length;
+            const width = [...graphemes.segment(withoutMarks(line))].length;
             expect(width).toBeLessThanOrEqual(chosen.maxCharsPerLine);
             expect(width).toBeGreaterThan(0);
           }

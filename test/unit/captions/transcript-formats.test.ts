@@ -1,28 +1,27 @@
 import { describe, expect, it } from 'vitest';
 import {
+  EXPORT_FORMATS,
+  type ExportFormat,
+  type ExportOptions,
+} from '../../../src/captions/export-options.ts';
+import {
   contentTypeOf,
   fileExtensionOf,
-  TRANSCRIPT_FORMATS,
-  type TranscriptFormat,
-  type TranscriptFormatOptions,
   transcriptWriter,
 } from '../../../src/captions/transcript-formats.ts';
 import type { Segment } from '../../../src/domain/transcript.ts';
 import { aSegment, wordsOf } from '../../support/builders.ts';
 import { writeTranscript } from '../../support/write-transcript.ts';
 
-const OPTIONS: TranscriptFormatOptions = {
+const OPTIONS: ExportOptions = {
+  preset: 'WEB',
   maxCharsPerLine: 42,
   maxLines: 2,
   includeSpeakers: false,
   highlightWords: false,
 };
 
-function format(
-  name: TranscriptFormat,
-  segments: Segment[],
-  options: Partial<TranscriptFormatOptions> = {},
-): string {
+function format(name: ExportFormat, segments: Segment[], options: Partial<ExportOptions> = {}): string {
   const head = { language: 'en', durationMs: 61_500 };
   return writeTranscript(name, head, segments, { ...OPTIONS, ...options });
 }
@@ -33,7 +32,7 @@ const DIALOGUE = [
 ];
 
 describe('every format', () => {
-  it.each(TRANSCRIPT_FORMATS)('has a content type and an extension (%s)', (name) => {
+  it.each(EXPORT_FORMATS)('has a content type and an extension (%s)', (name) => {
     expect(contentTypeOf(name)).toMatch(/^(text|application)\/[a-z-]+(; charset=utf-8)?$/);
     expect(fileExtensionOf(name)).toBe(name.toLowerCase());
   });
@@ -42,7 +41,7 @@ describe('every format', () => {
     { name: 'TXT', empty: '' },
     { name: 'SRT', empty: '' },
     { name: 'VTT', empty: 'WEBVTT\n\n' },
-    { name: 'TSV', empty: 'start\tend\ttext\n' },
+    { name: 'TSV', empty: '\ufeffstart\tend\ttext\n' },
     { name: 'JSON', empty: '{"language":"en","durationMs":61500,"segments":[\n]}\n' },
   ] as const)('is a valid file without segments ($name)', ({ name, empty }) => {
     expect(format(name, [])).toBe(empty);
@@ -51,7 +50,7 @@ describe('every format', () => {
   it('is written piece by piece while segments are still read', () => {
     let read = 0;
     function* segments(): Generator<Segment> {
-      for (const segment of DIALOGUE) {
+      for (const segment of [...DIALOGUE, aSegment({ index: 2, startMs: 3_000, endMs: 4_000 })]) {
         read += 1;
         yield segment;
       }
@@ -61,20 +60,18 @@ describe('every format', () => {
     const pieces = writer.segments(segments());
 
     expect(pieces.next().value).toContain('How are you?');
-    expect(read).toBe(1);
+    // When a caption ends depends on the start of the next one.
+    expect(read).toBe(2);
   });
 
-  it.each(TRANSCRIPT_FORMATS)(
-    'is the same whether its segments come at once or page by page (%s)',
-    (name) => {
-      const head = { language: 'en', durationMs: 61_500 };
-      const overlapping = [...DIALOGUE, aSegment({ index: 2, startMs: 2_000, endMs: 4_000, text: 'Good.' })];
-      const writer = transcriptWriter(name, head, OPTIONS);
-      const pages = overlapping.flatMap((segment) => [...writer.segments([segment])]);
+  it.each(EXPORT_FORMATS)('is the same whether its segments come at once or page by page (%s)', (name) => {
+    const head = { language: 'en', durationMs: 61_500 };
+    const overlapping = [...DIALOGUE, aSegment({ index: 2, startMs: 2_000, endMs: 4_000, text: 'Good.' })];
+    const writer = transcriptWriter(name, head, OPTIONS);
+    const pages = overlapping.flatMap((segment) => [...writer.segments([segment])]);
 
-      expect(writer.head + pages.join('') + writer.tail).toBe(format(name, overlapping));
-    },
-  );
+    expect(writer.head + pages.join('') + writer.end()).toBe(format(name, overlapping));
+  });
 });
 
 describe('TXT', () => {
@@ -173,7 +170,7 @@ describe('SRT', () => {
 
     expect(format('SRT', segments).match(/.* --> .*/g)).toEqual([
       '00:00:00,500 --> 00:00:00,501',
-      '00:00:00,501 --> 00:00:00,900',
+      '00:00:00,501 --> 00:00:01,334',
     ]);
   });
 });
@@ -240,7 +237,7 @@ describe('JSON', () => {
 describe('TSV', () => {
   it('has milliseconds and text, with tabs and newlines made spaces', () => {
     expect(format('TSV', [aSegment({ text: 'Hello\tthere.\r\nYou.' })])).toBe(
-      'start\tend\ttext\n0\t2000\tHello there. You.\n',
+      '\ufeffstart\tend\ttext\n0\t2000\tHello there. You.\n',
     );
   });
 
@@ -248,5 +245,36 @@ describe('TSV', () => {
     expect(format('TSV', DIALOGUE, { includeSpeakers: true })).toContain(
       '\n0\t1500\tSpeaker 1\tHow are you?\n',
     );
+  });
+
+  it.each([
+    ['=1+1', "'=1+1"],
+    ['+49 170', "'+49 170"],
+    ['-5', "'-5"],
+    ['@SUM(A1)', "'@SUM(A1)"],
+    ['＝1+1', "'＝1+1"],
+    ['"Quoted," she said', '\'"Quoted," she said'],
+    ["'=1+1", "''=1+1"],
+    ['café – naïve', 'café – naïve'],
+    ["'Tis 1-1=0", "'Tis 1-1=0"],
+    ['a\tb', 'a b'],
+  ])('makes %s a cell that no spreadsheet runs', (text, cell) => {
+    expect(format('TSV', [aSegment({ text })])).toBe(`\ufeffstart\tend\ttext\n0\t2000\t${cell}\n`);
+  });
+
+  it('keeps the true times of segments that overlap or are too short to be seen', () => {
+    const segments = [
+      aSegment({ startMs: 1_000, endMs: 1_000 }),
+      aSegment({ index: 1, startMs: 5_000, endMs: 5_040 }),
+      aSegment({ index: 2, startMs: 5_010, endMs: 90_000 }),
+    ];
+    const rows = format('TSV', segments).split('\n').slice(1, -1);
+
+    expect(rows.map((row) => row.split('\t').slice(0, 2).map(Number))).toEqual([
+      [1_000, 1_000],
+      [5_000, 5_040],
+      [5_010, 90_000],
+    ]);
+    expect(JSON.parse(format('JSON', segments))).toMatchObject({ segments });
   });
 });
