@@ -1,11 +1,23 @@
 import { afterEach, expect, it } from 'vitest';
+import { exportFilename } from '../../src/app/export-transcript.ts';
+import type { ExportOptions, ExportRequest } from '../../src/captions/export-options.ts';
 import { JOB_ID } from '../support/builders.ts';
-import { type Edge, startEdge } from '../support/edge.ts';
+import { type Edge, post, startEdge } from '../support/edge.ts';
+import { aJobView } from '../support/fake-application.ts';
 
 const REQUEST = {
   format: 'TXT',
   options: { preset: 'WEB', maxCharsPerLine: 42, maxLines: 2, includeSpeakers: false, highlightWords: false },
 } as const;
+
+const LEFT_TO_PRESET: ExportOptions = {
+  preset: 'WEB',
+  maxCharsPerLine: null,
+  maxLines: null,
+  includeSpeakers: false,
+  highlightWords: null,
+};
+const TRANSCRIPT = { jobId: JOB_ID, language: 'en', languageConfidence: null, isFinal: true };
 
 let edge: Edge;
 afterEach(() => edge.close());
@@ -43,4 +55,47 @@ it('answers 404 for a job without a transcript', async () => {
   edge = await startEdge();
 
   expect((await fetch(exportUrl())).status).toBe(404);
+});
+
+it.each([
+  { options: null, expected: {} },
+  {
+    options: { preset: 'KARAOKE', includeSpeakers: true },
+    expected: { preset: 'KARAOKE', includeSpeakers: true },
+  },
+  { options: { maxCharsPerLine: 20, maxLines: null }, expected: { maxCharsPerLine: 20 } },
+])('is asked for with what the options leave to the preset ($options)', async ({ options, expected }) => {
+  const asked: ExportRequest[] = [];
+  edge = await startEdge({
+    app: {
+      findJobs: async () => [aJobView({ transcript: TRANSCRIPT })],
+      exportTranscript: async (_by, _jobId, request) => {
+        asked.push(request);
+        return null;
+      },
+    },
+  });
+  const query = `query ($id: ID!, $options: ExportOptions) {
+    job(id: $id) { transcript { export(format: VTT, options: $options) { url } } }
+  }`;
+
+  const { data } = await post(edge, query, { id: JOB_ID, options });
+
+  expect(data).toEqual({ job: { transcript: { export: null } } });
+  expect(asked).toEqual([{ format: 'VTT', options: { ...LEFT_TO_PRESET, ...expected } }]);
+});
+
+it('names the file without characters that disguise its ending', async () => {
+  const job = aJobView({ audio: { ...aJobView().audio, filename: 'abc\u202egpj.wav' } });
+  edge = await startEdge({
+    openExport: async (_jobId, request) => ({
+      contentType: 'application/x-subrip',
+      filename: exportFilename(job, request),
+      chunks: (async function* () {})(),
+    }),
+  });
+
+  const { headers } = await fetch(exportUrl(), { method: 'HEAD' });
+
+  expect(headers.get('content-disposition')).toBe('attachment; filename="abcgpj.txt"');
 });
