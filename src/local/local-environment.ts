@@ -20,8 +20,8 @@ interface LocalEnvironmentOptions {
 interface LocalEnvironment {
   /** For the server and the worker. */
   readonly env: NodeJS.ProcessEnv;
-  /** Settles, with the reason, when a service that we started can't be kept up. */
-  readonly lost: Promise<Error>;
+  /** Resolves with the reason when a service that we started is given up. */
+  readonly lost: Promise<unknown>;
 }
 
 /** Postgres, NATS and a migrated database, and what the programs must know of them. */
@@ -42,7 +42,7 @@ export async function startLocalEnvironment({
     signal: shutdown.signal,
     onNotice: (text) => terminal.say(text),
   });
-  shutdown.add(services.stop, services.killNow);
+  shutdown.add(services.stop);
   terminal.say(
     `  Postgres   ${addressOf(services.databaseUrl)}\n  NATS       ${addressOf(services.natsUrl)}`,
   );

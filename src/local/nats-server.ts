@@ -2,6 +2,7 @@ import { on } from 'node:events';
 import { watch } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import getPort from 'get-port';
 import type { Logger } from '../observability/logger.ts';
 import { lockDirectory } from '../process/file-lock.ts';
 import { commandLineOf } from '../process/process-identity.ts';
@@ -14,8 +15,10 @@ export interface NatsServerOptions {
   /** Made when absent; the same folder gives the same streams. */
   readonly dataDirectory: string;
   readonly log: Logger;
-  /** Exactly this one, so that clients find it again; any free one by default. */
-  readonly port?: number;
+  /** Exactly this one, so that clients find it again. */
+  readonly port?: number | undefined;
+  /** Used if it is free and there is no `port`; any free one by default. */
+  readonly usualPort?: number;
   /** The program; found by `findNatsServer` by default. */
   readonly binary?: string;
   /** Gives up the start; a server that runs is stopped by `stop`. */
@@ -50,7 +53,8 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Local
     const binary = await findNatsServer(env, log, signal);
     await stopLeftovers(dataDirectory, log);
     const config = join(dataDirectory, 'nats.conf');
-    await writeFile(config, configuration(dataDirectory, binary, options.port), { mode: 0o600 });
+    const wanted = options.port ?? (options.usualPort && (await getPort({ port: options.usualPort })));
+    await writeFile(config, configuration(dataDirectory, binary, wanted), { mode: 0o600 });
     server = await ServiceProcess.start({
       name: 'nats-server',
       command: [binary.path, '-c', config],

@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import getPort from 'get-port';
 import pg from 'pg';
 import type { Logger } from '../observability/logger.ts';
 import { lockDirectory } from '../process/file-lock.ts';
+import { untilDone } from '../process/retry.ts';
 import { type LocalService, LocalServiceError } from './local-service.ts';
 import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
 import { type Cluster, openCluster, STOP_POSTGRES } from './postgres-cluster.ts';
@@ -17,8 +17,10 @@ export interface PostgresOptions {
   /** False where a crash of the machine may lose everything, as in tests. */
   readonly durable: boolean;
   readonly log: Logger;
-  /** Exactly this one; any free one by default. */
-  readonly port?: number;
+  /** Exactly this one, so that clients find it again. */
+  readonly port?: number | undefined;
+  /** Used if it is free and there is no `port`; any free one by default. */
+  readonly usualPort?: number;
   /** Gives up the start; a server that runs is stopped by `stop`. */
   readonly signal?: AbortSignal;
 }
@@ -26,8 +28,8 @@ export interface PostgresOptions {
 const DATABASE = 'transcription';
 /** A start after a crash replays the log first. */
 const START_TIMEOUT_MS = 120_000;
-const START_ATTEMPTS = 20;
-const RETRY_MS = 250;
+/** About 15 s. */
+const START_TRIES = 8;
 /** The children of a server that was killed are not all gone yet. */
 const LEAVING = /pre-existing shared memory block|lock file .* already exists/;
 const PORT_TAKEN = /Address already in use/;
@@ -74,9 +76,8 @@ async function launch(
   cluster: Cluster,
   options: PostgresOptions,
 ): Promise<{ readonly server: ServiceProcess; readonly port: number }> {
-  for (let attempt = 1; ; attempt += 1) {
-    options.signal?.throwIfAborted();
-    const port = options.port ?? (await getPort());
+  const start = async () => {
+    const port = options.port ?? (await getPort({ port: options.usualPort }));
     const server = await ServiceProcess.start({
       name: 'Postgres',
       prefix: runner.prefix,
@@ -92,12 +93,18 @@ async function launch(
       return { server, port };
     } catch (error) {
       await server.stop(STOP_POSTGRES);
-      const mayPass =
-        LEAVING.test(server.tail) || (options.port === undefined && PORT_TAKEN.test(server.tail));
-      if (attempt >= START_ATTEMPTS || !mayPass) throw error;
-      await delay(RETRY_MS);
+      throw error;
     }
-  }
+  };
+  return untilDone(start, {
+    signal: options.signal ?? new AbortController().signal,
+    tries: START_TRIES,
+    mayPass: (error) => {
+      const text = String(error);
+      return LEAVING.test(text) || (options.port === undefined && PORT_TAKEN.test(text));
+    },
+    onRetry: (err) => options.log.debug({ err }, 'Postgres could not start; retrying'),
+  });
 }
 
 function settings(directory: string, port: number, durable: boolean): string[] {

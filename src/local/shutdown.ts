@@ -1,34 +1,27 @@
 /** npm passes on a Ctrl-C that the terminal has sent already; a person's second one comes later. */
 const REPEAT_MS = 1_000;
 
-interface Started {
-  readonly stop: () => Promise<void>;
-  readonly killNow: () => void;
-}
-
 /** Everything that was started, to be stopped in reverse order; a second Ctrl-C kills instead. */
 export class Shutdown {
   /** Aborted by the first signal. */
   readonly signal: AbortSignal;
   readonly #asked = new AbortController();
-  readonly #started: Started[] = [];
+  readonly #started: (() => Promise<void>)[] = [];
   #firstAt: number | null = null;
 
   constructor() {
     this.signal = this.#asked.signal;
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => this.#onSignal());
-    // Whatever ends this process, a bug included, ends the children too.
-    process.on('exit', () => this.#killNow());
   }
 
-  add(stop: () => Promise<void>, killNow: () => void = () => undefined): void {
-    this.#started.push({ stop, killNow });
+  add(stop: () => Promise<void>): void {
+    this.#started.push(stop);
   }
 
   /** Stops it all, also what comes after something that refuses; gives back the refusals. */
   async run(): Promise<readonly unknown[]> {
     const refusals: unknown[] = [];
-    for (const { stop } of [...this.#started].reverse()) {
+    for (const stop of this.#started.toReversed()) {
       await stop().catch((error: unknown) => refusals.push(error));
     }
     return refusals;
@@ -41,9 +34,5 @@ export class Shutdown {
       return;
     }
     process.exit(130);
-  }
-
-  #killNow(): void {
-    for (const { killNow } of this.#started) killNow();
   }
 }

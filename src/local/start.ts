@@ -5,16 +5,18 @@ import { Command } from 'commander';
 import { pino } from 'pino';
 import { ConfigError, readServerConfig } from '../config/config.ts';
 import { DirectoryLockError, lockDirectory } from '../process/file-lock.ts';
+import { aborted } from '../process/wait.ts';
+import { KeptRunning } from './keep-running.ts';
 import { startLocalEnvironment } from './local-environment.ts';
 import { LocalServiceError } from './local-service.ts';
-import { Program, ProgramError, type Ready } from './program.ts';
+import { type RunningProgram, startProgram } from './program.ts';
 import { SampleError, transcribeSample } from './sample.ts';
 import { Shutdown } from './shutdown.ts';
 import { Terminal } from './terminal.ts';
 import { watchPrograms } from './watch-programs.ts';
 
 const SAMPLE = fileURLToPath(new URL('../../../models/demo/samples/shift.wav', import.meta.url));
-const EXPECTED_ERRORS = [ConfigError, DirectoryLockError, LocalServiceError, ProgramError, SampleError];
+const EXPECTED_ERRORS = [ConfigError, DirectoryLockError, LocalServiceError, SampleError];
 
 const command = new Command('npm start --')
   .description('Starts the whole service on this machine and transcribes a sample recording.')
@@ -56,64 +58,65 @@ async function run(): Promise<void> {
   shutdown.add(lock.release);
   const log = pino({ level: 'debug' }, pino.destination({ dest: join(logs, 'services.log'), sync: true }));
   const { lost, env } = await startLocalEnvironment({ config, dataDirectory, log, shutdown, terminal });
+  const stopped = aborted(shutdown.signal);
   if (watch) {
-    const failure = failureOf(lost, stopAsked());
     const programs = await watchPrograms(env);
     shutdown.add(programs.stop);
     terminal.say(`  GraphiQL   http://${config.HOST}:${env.PORT}/graphql\n`);
-    return failure;
+    return endOf(lost, stopped);
   }
-  const server = startProgram('server', '../main.js', dataDirectory, env);
-  const worker = startProgram('worker', '../../worker/main.js', dataDirectory, env);
-  const failure = failureOf(lost, server.givenUp, stopAsked());
-  const url = String((await Promise.race([server.ready, failure])).url);
+  const server = keepProgram('server', '../main.js', logs, env);
+  const worker = keepProgram('worker', '../../worker/main.js', logs, env);
+  const end = endOf(lost, server.ended, stopped);
+  const url = String((await Promise.race([server.started, end])).ready.url);
   terminal.say(
     `  GraphiQL   ${url}/graphql\n  API        ${url}/graphql\n  logs       ${pathFromHere(logs)}\n`,
   );
   try {
-    const ready: Ready = await Promise.race([worker.ready, failure]);
-    log.info({ workerId: ready.workerId }, 'the worker is ready');
-    void worker.givenUp.then((reason) => {
-      if (!shutdown.signal.aborted) terminal.say(reason.message);
+    const { ready } = await Promise.race([worker.started, end]);
+    log.info({ workerId: ready.workerId }, 'worker ready');
+    void worker.ended.then((reason) => {
+      if (!shutdown.signal.aborted) terminal.say(describe(reason));
     });
-    await Promise.race([showSample(url), failure]);
+    await Promise.race([showSample(url), end]);
   } catch (error) {
+    // Without a worker or a transcript, the API can still be tried.
     if (once || shutdown.signal.aborted || !isExpected(error)) throw error;
     terminal.endProgress();
     terminal.say(`\n${describe(error)}`);
   }
   if (once) return;
   terminal.say(`\nUp and running: try it at ${url}/graphql. Ctrl-C stops everything.`);
-  await failure;
+  await end;
 }
 
-function startProgram(
+function keepProgram(
   name: 'server' | 'worker',
   script: string,
-  dataDirectory: string,
+  logs: string,
   env: NodeJS.ProcessEnv,
-): Program {
-  const program = new Program({
-    name,
+): KeptRunning<RunningProgram> {
+  const graceSeconds = Number(name === 'worker' ? env.WORKER_GRACE_SECONDS : env.SHUTDOWN_GRACE_SECONDS);
+  const options = {
+    name: `The ${name}`,
     script: fileURLToPath(new URL(script, import.meta.url)),
     env,
-    logFile: join(dataDirectory, 'logs', `${name}.log`),
-    onStatus: (text) => terminal.status(text),
+    logFile: join(logs, `${name}.log`),
+    graceMs: (graceSeconds + 5) * 1000,
+    onStatus: (text: string) => terminal.status(text),
+  };
+  const program = new KeptRunning({
+    name: options.name,
+    start: (signal) => startProgram(options, signal),
     onNotice: (text) => terminal.say(text),
   });
-  const grace = Number(name === 'worker' ? env.WORKER_GRACE_SECONDS : env.SHUTDOWN_GRACE_SECONDS);
-  shutdown.add(
-    () => program.stop((grace + 5) * 1000),
-    () => program.killNow(),
-  );
+  shutdown.add(() => program.stop());
   return program;
 }
 
-/** Rejects with the first reason to end. */
-function failureOf(...reasons: readonly Promise<Error>[]): Promise<never> {
-  const failure = Promise.race(reasons).then((reason) => Promise.reject(reason));
-  failure.catch(() => undefined);
-  return failure;
+/** Rejects when the first of these settles: with the reason of what was given up, if there is one. */
+async function endOf(...ends: readonly Promise<unknown>[]): Promise<never> {
+  throw (await Promise.race(ends)) ?? new Error('stopped');
 }
 
 async function showSample(url: string): Promise<void> {
@@ -126,14 +129,6 @@ async function showSample(url: string): Promise<void> {
     `\nThis was the demo model (${model}): it knows 76 words and can't transcribe your recordings.\n` +
       'A real one: npm run models -- pull base.en, then npm start again.',
   );
-}
-
-function stopAsked(): Promise<Error> {
-  return new Promise((settle) => {
-    const stop = (): void => settle(new Error('asked to stop'));
-    if (shutdown.signal.aborted) stop();
-    else shutdown.signal.addEventListener('abort', stop, { once: true });
-  });
 }
 
 function isExpected(error: unknown): error is Error {

@@ -43,6 +43,14 @@ it('throws an error that cannot pass at once', async () => {
   expect(onRetry).not.toHaveBeenCalled();
 });
 
+it('throws the error of the last try', async () => {
+  const work = vi.fn(failing(2));
+
+  await expect(untilDone(work, { signal: never, tries: 2, onRetry: () => {} })).rejects.toBe(passing);
+
+  expect(work).toHaveBeenCalledTimes(2);
+});
+
 it('ends with the reason of the signal, also while it waits', async () => {
   const stop = new AbortController();
   const reason = new Error('shutting down');
