@@ -103,11 +103,14 @@ const STATEMENTS = [
     CONSTRAINT jobs_one_source CHECK ((source_url IS NULL) <> (upload_id IS NULL)),
     CONSTRAINT jobs_finished_iff_final CHECK
       ((finished_at IS NOT NULL) = (status IN ('COMPLETED','FAILED','CANCELED'))),
+    CONSTRAINT jobs_expires_iff_final CHECK ((expires_at IS NULL) = (finished_at IS NULL)),
     CONSTRAINT jobs_retrying_has_time CHECK ((status = 'RETRYING') = (next_attempt_at IS NOT NULL)),
     CONSTRAINT jobs_scheduled_has_time CHECK (status <> 'SCHEDULED' OR scheduled_for IS NOT NULL),
-    CONSTRAINT jobs_failed_has_failure CHECK (status NOT IN ('FAILED','RETRYING') OR failure IS NOT NULL),
+    CONSTRAINT jobs_failed_has_failure CHECK
+      (status NOT IN ('FAILED','RETRYING') OR (failure IS NOT NULL AND failure_at IS NOT NULL)),
     CONSTRAINT jobs_processing_has_run CHECK (status <> 'PROCESSING' OR (run_id IS NOT NULL AND attempt > 0)),
     CONSTRAINT jobs_admitted_is_active CHECK (admitted_at IS NULL OR status IN ('QUEUED','PROCESSING')),
+    CONSTRAINT jobs_processing_is_admitted CHECK (status <> 'PROCESSING' OR admitted_at IS NOT NULL),
     CONSTRAINT jobs_dead_is_failed CHECK (dead_lettered_at IS NULL OR status = 'FAILED')
   )`,
   `CREATE UNIQUE INDEX jobs_external_id ON jobs (tenant_id, external_id) WHERE external_id IS NOT NULL`,

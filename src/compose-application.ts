@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Application } from './app/application.ts';
 import { createApplication } from './app/create-application.ts';
-import { followQueue, retryPolicy } from './compose-background.ts';
+import { followQueue, lifecyclePolicy } from './compose-background.ts';
 import { DAY_MS, environment } from './compose-environment.ts';
 import type { Parts } from './compose-parts.ts';
 import type { LeaderWork } from './leader/leader-work.ts';
@@ -23,7 +23,7 @@ export function composeApplication(parts: Parts, broker: Broker, leader: LeaderW
   return createApplication({
     ...storage,
     ...{ environment, broker },
-    retry: retryPolicy(config),
+    lifecycle: lifecyclePolicy(config),
     policy: { maxAttempts: config.MAX_ATTEMPTS, defaultEngines: config.DEFAULT_ENGINES },
     claimUpload: async (by, id) => {
       const until = new Date(Date.now() + config.RETENTION_DAYS * DAY_MS);

@@ -1,8 +1,8 @@
 import { DAY_MS, environment } from './compose-environment.ts';
 import type { Parts } from './compose-parts.ts';
 import type { ServerConfig } from './config/config.ts';
+import { DEFAULT_MAX_LOST_RUNS, type LifecyclePolicy } from './domain/lifecycle-events.ts';
 import type { QueueView } from './domain/queue-view.ts';
-import { DEFAULT_MAX_LOST_RUNS, type RetryPolicy } from './domain/retry-policy.ts';
 import { LeaderWork } from './leader/leader-work.ts';
 import { type Broker, createNatsBroker } from './messaging/broker.ts';
 import type { NatsConnection } from './messaging/connection.ts';
@@ -11,11 +11,12 @@ import { subscribeLive } from './messaging/live.ts';
 /** Links to uploads in tasks outlive any queue and attempt. */
 const CONTENT_LINK_LIFETIME_MS = 30 * DAY_MS;
 
-export function retryPolicy(config: ServerConfig): RetryPolicy {
+export function lifecyclePolicy(config: ServerConfig): LifecyclePolicy {
   return {
     baseDelayMs: config.RETRY_BASE_SECONDS * 1000,
     maxDelayMs: config.RETRY_MAX_SECONDS * 1000,
     maxLostRuns: DEFAULT_MAX_LOST_RUNS,
+    retentionMs: config.RETENTION_DAYS * DAY_MS,
   };
 }
 
@@ -40,7 +41,7 @@ export function createLeader(parts: Parts, broker: Broker): LeaderWork {
     ...{ session, broker, environment, log },
     replicas: config.NATS_REPLICAS,
     metrics: metrics ?? undefined,
-    retry: retryPolicy(config),
+    lifecycle: lifecyclePolicy(config),
     liveSlots: (queue) => live.registry.slots(queue),
     isOut: (queue) => live.registry.isOut(queue, config.ENGINE_ABSENT_SECONDS * 1000),
     lastSeenAt: (jobId) => live.hub.lastSeenAt(jobId),

@@ -1,4 +1,3 @@
-import { DAY_MS } from './compose-environment.ts';
 import type { ServerConfig } from './config/config.ts';
 import type { Health } from './http/routes.ts';
 import type { NatsSession } from './messaging/session.ts';
@@ -45,7 +44,7 @@ export async function openStorage(config: ServerConfig, log: Logger) {
   return {
     database,
     relaxed,
-    store: createJobStore(database, { retentionMs: config.RETENTION_DAYS * DAY_MS }),
+    store: createJobStore(database),
     reader: createJobReader(database),
     schedule: createJobSchedule(relaxed),
     checks: createJobChecks(relaxed),

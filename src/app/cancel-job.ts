@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import type { EventMessage } from '../contract/messages.ts';
-import type { Environment } from '../domain/environment.ts';
 import { NotFoundError } from '../domain/errors.ts';
-import { endWaiting } from '../domain/job-endings.ts';
+import { admissionOf } from '../domain/job.ts';
+import { advance } from '../domain/lifecycle.ts';
+import { contextOf, type LifecyclePorts } from '../domain/lifecycle-events.ts';
 import type { Principal } from '../domain/principal.ts';
-import type { RetryPolicy } from '../domain/retry-policy.ts';
 import { isFinal } from '../domain/vocabulary.ts';
 import type { Broker } from '../messaging/broker.ts';
-import type { StoredJob } from '../storage/job-rows.ts';
 import type { JobStore } from '../storage/job-store.ts';
 import { applyEvent } from './apply-event.ts';
 import { validate } from './validate.ts';
@@ -20,11 +19,9 @@ const CancelJob = z.object({
     .transform((value) => value ?? null),
 });
 
-export interface CancelJobPorts {
+export interface CancelJobPorts extends LifecyclePorts {
   readonly store: JobStore;
   readonly broker: Broker;
-  readonly environment: Environment;
-  readonly retry: RetryPolicy;
 }
 
 /**
@@ -39,21 +36,19 @@ export async function cancelJob(
   by: Principal,
   input: CancelJobInput,
 ): Promise<{ readonly outcome: CancelOutcome; readonly brokerError: unknown }> {
-  const now = ports.environment.now();
   const { reason } = validate(CancelJob, input, ['input']);
   const first = await ports.store.transaction(async (jobs): Promise<CancelOutcome> => {
     const stored = (await jobs.lock([input.id])).get(input.id);
     if (stored === undefined || stored.tenantId !== by.tenantId) {
       throw new NotFoundError('job', input.id, ['input', 'id']);
     }
-    const { job } = stored;
-    if (isFinal(job.status)) return 'ALREADY_FINAL';
-    await jobs.requestCancel(job.id, now, reason);
-    if (mayBeInTheBroker(stored)) return 'REQUESTED';
-    await jobs.apply([
-      { job: endWaiting({ ...job, cancelRequestedAt: now }, { failure: null }, now), at: now },
-    ]);
-    return 'CANCELED';
+    const context = contextOf(ports);
+    const moved = advance(stored.job, { type: 'cancelRequested' }, context);
+    if (!moved.ok) return 'ALREADY_FINAL';
+    const isFirst = stored.job.cancelRequestedAt === null;
+    const update = { job: moved.job, at: context.now, ...(isFirst ? { cancelReason: reason } : {}) };
+    if (moved.job !== stored.job) await jobs.apply([update]);
+    return moved.job.status === 'CANCELED' ? 'CANCELED' : 'REQUESTED';
   });
   if (first !== 'REQUESTED') return { outcome: first, brokerError: null };
   try {
@@ -61,10 +56,6 @@ export async function cancelJob(
   } catch (brokerError) {
     return { outcome: 'REQUESTED', brokerError };
   }
-}
-
-function mayBeInTheBroker({ job }: StoredJob): boolean {
-  return job.status === 'PROCESSING' || (job.status === 'QUEUED' && job.admitted);
 }
 
 /**
@@ -80,7 +71,8 @@ export async function pressCancel(ports: CancelJobPorts, jobId: string): Promise
     const end = await ports.broker.endRun(jobId, { type: 'canceled' }, stored.job.attempt);
     if (end.ended) {
       await storeServerEnd(ports, end.event);
-      if (stored.taskSequence !== null) await ports.broker.deleteTask(stored.taskSequence);
+      const sequence = admissionOf(stored.job)?.taskSequence ?? null;
+      if (sequence !== null) await ports.broker.deleteTask(sequence);
       return 'CANCELED';
     }
   }
@@ -90,14 +82,13 @@ export async function pressCancel(ports: CancelJobPorts, jobId: string): Promise
 
 /** Stores an end that the server put on the chain itself, without waiting for the projector to come by. */
 export async function storeServerEnd(
-  ports: Pick<CancelJobPorts, 'store' | 'environment' | 'retry'>,
+  ports: Pick<CancelJobPorts, 'store' | 'environment' | 'lifecycle'>,
   event: EventMessage,
 ): Promise<void> {
-  const { store, environment, retry } = ports;
-  await store.transaction(async (jobs) => {
+  await ports.store.transaction(async (jobs) => {
     const stored = (await jobs.lock([event.jobId])).get(event.jobId);
     if (stored === undefined) return;
-    const applied = applyEvent(stored.job, event, retry, environment.now(), environment.random());
+    const applied = applyEvent(stored.job, event, contextOf(ports));
     // A refusal means that the projector was faster, or has events to apply before this one: it does the rest.
     if (applied.ok) await jobs.apply([applied.update]);
   });

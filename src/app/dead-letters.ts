@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import type { Environment } from '../domain/environment.ts';
 import { ConfirmationError } from '../domain/errors.ts';
+import { isDeadLetter } from '../domain/job.ts';
 import type { JobFilter } from '../domain/job-list.ts';
+import { advance } from '../domain/lifecycle.ts';
+import { contextOf, type LifecyclePorts } from '../domain/lifecycle-events.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { Broker } from '../messaging/broker.ts';
 import type { JobReader } from '../storage/job-reader.ts';
@@ -20,11 +22,10 @@ const BulkJobs = z.object({
 /** Rows are locked and changed in transactions of this many, so that none holds locks for long. */
 const BATCH_SIZE = 100;
 
-export interface DeadLetterPorts {
+export interface DeadLetterPorts extends LifecyclePorts {
   readonly store: JobStore;
   readonly reader: JobReader;
   readonly broker: Broker;
-  readonly environment: Environment;
 }
 
 /** Gives dead letters that match the filter another allowance of attempts. */
@@ -33,8 +34,8 @@ export function requeueDeadLetters(
   by: Principal,
   input: BulkJobsInput,
 ): Promise<BulkJobsView> {
-  return forEachDeadLetter(ports, by, input, (jobs, stored, now) =>
-    requeue(ports.broker, jobs, stored, { model: null, priority: null, now }),
+  return forEachDeadLetter(ports, by, input, (jobs, stored) =>
+    requeue(ports, jobs, stored, { model: null, priority: null }),
   );
 }
 
@@ -44,8 +45,10 @@ export function discardDeadLetters(
   by: Principal,
   input: BulkJobsInput,
 ): Promise<BulkJobsView> {
-  return forEachDeadLetter(ports, by, input, async (jobs, { job }, now) => {
-    if (job.status === 'FAILED') await jobs.apply([{ job: { ...job, deadLetteredAt: null }, at: now }]);
+  return forEachDeadLetter(ports, by, input, async (jobs, { job }) => {
+    const context = contextOf(ports);
+    const moved = advance(job, { type: 'discarded' }, context);
+    if (moved.ok) await jobs.apply([{ job: moved.job, at: context.now }]);
   });
 }
 
@@ -54,7 +57,7 @@ async function forEachDeadLetter(
   ports: DeadLetterPorts,
   by: Principal,
   raw: BulkJobsInput,
-  act: (jobs: JobTransaction, stored: StoredJob, now: Date) => Promise<void>,
+  act: (jobs: JobTransaction, stored: StoredJob) => Promise<void>,
 ): Promise<BulkJobsView> {
   const input = validate(BulkJobs, raw, ['input']);
   const limit = input.limit ?? 1000;
@@ -78,10 +81,8 @@ async function forEachDeadLetter(
     changed += await ports.store.transaction(async (jobs) => {
       const locked = await jobs.lock(batch);
       // Somebody may have retried or deleted one since the ids were read.
-      const dead = [...locked.values()].filter(
-        ({ job }) => job.status === 'FAILED' && job.deadLetteredAt !== null,
-      );
-      for (const stored of dead) await act(jobs, stored, ports.environment.now());
+      const dead = [...locked.values()].filter(({ job }) => isDeadLetter(job));
+      for (const stored of dead) await act(jobs, stored);
       return dead.length;
     });
   }

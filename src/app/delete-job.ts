@@ -1,4 +1,5 @@
 import { InvalidStateError, NotFoundError } from '../domain/errors.ts';
+import { admissionOf } from '../domain/job.ts';
 import type { Principal } from '../domain/principal.ts';
 import { FINAL_STATUSES, isFinal } from '../domain/vocabulary.ts';
 import { type CancelJobPorts, cancelJob } from './cancel-job.ts';
@@ -29,7 +30,7 @@ export async function deleteJob(
       );
     }
     await jobs.delete([input.id]);
-    return stored.taskSequence;
+    return admissionOf(stored.job)?.taskSequence ?? null;
   });
   // Best effort: a task without a job is harmless, as its worker was told to stop and its events go nowhere.
   if (taskSequence !== null) await ports.broker.deleteTask(taskSequence).catch(() => false);

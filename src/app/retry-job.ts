@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Environment } from '../domain/environment.ts';
 import { InvalidStateError, NotFoundError, ValidationError } from '../domain/errors.ts';
-import { retryByHand } from '../domain/job-transitions.ts';
+import { advance } from '../domain/lifecycle.ts';
+import { contextOf, type LifecyclePorts } from '../domain/lifecycle-events.ts';
 import type { Principal } from '../domain/principal.ts';
 import { JOB_PRIORITIES, type JobPriority } from '../domain/vocabulary.ts';
 import type { Broker } from '../messaging/broker.ts';
@@ -19,11 +19,10 @@ const RetryJob = z.object({
   idempotencyKey: z.string().min(8).max(128).nullish(),
 });
 
-export interface RetryJobPorts {
+export interface RetryJobPorts extends LifecyclePorts {
   readonly store: JobStore;
   readonly models: ModelStore;
   readonly broker: Broker;
-  readonly environment: Environment;
   readonly hash: (text: string) => string;
 }
 
@@ -66,11 +65,7 @@ export async function retryJob(
       const message = `\`model\` ${input.model} is not known: ${engineModels.map((model) => model.name).join(', ')}.`;
       throw new ValidationError([{ path: ['input', 'model'], rule: 'known', message }]);
     }
-    await requeue(ports.broker, jobs, stored, {
-      model: input.model ?? null,
-      priority: input.priority ?? null,
-      now,
-    });
+    await requeue(ports, jobs, stored, { model: input.model ?? null, priority: input.priority ?? null });
     return { claimed: true as const };
   });
   return claim.claimed ? { jobId: input.id, replayed: false } : { jobId: replayOf(claim), replayed: true };
@@ -78,27 +73,30 @@ export async function retryJob(
 
 /** @throws InvalidStateError unless the job is FAILED. */
 export async function requeue(
-  broker: Pick<Broker, 'clearCancel'>,
+  ports: LifecyclePorts & { readonly broker: Pick<Broker, 'clearCancel'> },
   jobs: JobTransaction,
   stored: StoredJob,
   change: {
     readonly model: string | null;
     readonly priority: (typeof JOB_PRIORITIES)[number] | null;
-    readonly now: Date;
   },
 ): Promise<void> {
   const { job } = stored;
-  if (job.status !== 'FAILED') {
+  const context = contextOf(ports);
+  const moved = advance(job, { type: 'retried', startOver: change.model !== null }, context);
+  if (!moved.ok) {
     throw new InvalidStateError(`The job is ${job.status}; only a FAILED job can be retried.`, job.status, [
       'FAILED',
     ]);
   }
   // Rare (a deadline passed while a cancel was pending), so it may hold the row for a round trip.
-  if (job.cancelRequestedAt !== null) await broker.clearCancel(job.id);
-  if (change.model !== null || change.priority !== null) await jobs.changeForRetry(job.id, change);
-  const next = retryByHand(job, { startOver: change.model !== null });
+  if (job.cancelRequestedAt !== null) await ports.broker.clearCancel(job.id);
   await jobs.apply([
-    { job: next, at: change.now, ...(change.model === null ? {} : { dropSegmentsFrom: 0 }) },
+    {
+      ...{ job: moved.job, at: context.now },
+      ...(change.model === null ? {} : { model: change.model, dropSegmentsFrom: 0 }),
+      ...(change.priority === null ? {} : { priority: change.priority }),
+    },
   ]);
 }
 

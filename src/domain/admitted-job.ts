@@ -1,6 +1,6 @@
 import type { NewJob } from './new-job.ts';
 import type { Checkpoint } from './transcript.ts';
-import type { JobPriority, QueueName, TranscriptionOptions } from './vocabulary.ts';
+import { DEFAULT_MODEL, type JobPriority, type QueueName, type TranscriptionOptions } from './vocabulary.ts';
 
 /** A task to be published: what admission chose, with all that the task needs. */
 export interface AdmittedJob {
@@ -17,4 +17,9 @@ export interface AdmittedJob {
   readonly options: TranscriptionOptions;
   readonly resume: Checkpoint;
   readonly deadline: Date | null;
+}
+
+/** The model that was asked for belongs to the first engine; another engine runs its own default. */
+export function optionsFor(engineIndex: number, options: TranscriptionOptions): TranscriptionOptions {
+  return engineIndex === 0 ? options : { ...options, model: DEFAULT_MODEL };
 }

@@ -1,22 +1,27 @@
 import type { Job } from './job.ts';
 import type { Segment } from './transcript.ts';
-import type { AttemptOutcome, Engine, Failure } from './vocabulary.ts';
-/** What happened to a job, as one change of its row and what hangs on it; applied whole or not at all. */
+import type { AttemptOutcome, Engine, Failure, JobPriority } from './vocabulary.ts';
+
+/** A change of a job: its state after it, and what else is stored with it, in one transaction. */
 export interface JobUpdate {
   readonly job: Job;
+  /** When the server made the change. */
   readonly at: Date;
   readonly attemptStarted?: AttemptStart;
   readonly attemptEnded?: readonly AttemptEnd[];
   readonly segments?: readonly Segment[];
-  /** Segments from this index on belong to a former generation and go away first. */
+  /** Segments from this index on belong to a former generation and are deleted first. */
   readonly dropSegmentsFrom?: number;
   readonly audio?: AudioInfo;
   readonly workerId?: string;
   readonly languageConfidence?: number | null;
   readonly billedMs?: number;
   readonly computeMs?: number;
-  /** The last event's time, for finding silent runs. */
+  /** The time of the event behind the change, by which silent runs are found. */
   readonly eventAt?: Date;
+  readonly cancelReason?: string | null;
+  readonly model?: string;
+  readonly priority?: JobPriority;
 }
 
 export interface AttemptStart {
@@ -34,7 +39,7 @@ export interface AttemptEnd {
   readonly failure: Failure | null;
   readonly finishedAt: Date;
   readonly requestId: string | null;
-  /** The model that ran, once the engine said it. */
+  /** The model that ran, where the engine names it. */
   readonly model?: string;
 }
 

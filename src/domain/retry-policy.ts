@@ -3,15 +3,11 @@ import type { Failure } from './vocabulary.ts';
 export interface RetryPolicy {
   readonly baseDelayMs: number;
   readonly maxDelayMs: number;
-  /** A job whose worker vanished this often is poison: it is not tried again. */
-  readonly maxLostRuns: number;
 }
 
-export const DEFAULT_MAX_LOST_RUNS = 3;
-
 /**
- * The wait before the next attempt: exponential with full jitter, and never shorter than the other
- * side asked for (`Retry-After`).
+ * The wait before the next attempt: exponential with full jitter, and never shorter than
+ * a `Retry-After` of the engine or the host.
  *
  * @param failures Attempts that failed so far, at least 1.
  * @param random From 0 to 1, the caller's.

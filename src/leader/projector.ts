@@ -1,10 +1,9 @@
 import { applyEvent } from '../app/apply-event.ts';
 import { eventSubject } from '../contract/subjects.ts';
-import type { Environment } from '../domain/environment.ts';
 import { UnavailableError } from '../domain/errors.ts';
 import type { Job } from '../domain/job.ts';
 import type { JobUpdate } from '../domain/job-update.ts';
-import type { RetryPolicy } from '../domain/retry-policy.ts';
+import { contextOf, type LifecyclePorts } from '../domain/lifecycle-events.ts';
 import type { ReadEvent } from '../messaging/event-reader.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
@@ -17,10 +16,8 @@ const MAX_BATCH = 200;
 const MAX_READ_AHEAD = 1000;
 const TRIES_BEFORE_QUARANTINE = 3;
 
-export interface ProjectorOptions {
+export interface ProjectorOptions extends LifecyclePorts {
   readonly store: JobStore;
-  readonly environment: Environment;
-  readonly retry: RetryPolicy;
   readonly log: Logger;
   readonly metrics?: Metrics | undefined;
 }
@@ -135,8 +132,8 @@ export class Projector {
     const job = current.get(read.jobId);
     // A deleted job: its run reports to nobody.
     if (job === undefined) return null;
-    const { environment, retry, log } = this.#options;
-    const applied = applyEvent(job, read.event, retry, environment.now(), environment.random());
+    const { log } = this.#options;
+    const applied = applyEvent(job, read.event, contextOf(this.#options));
     if (applied.ok) {
       current.set(read.jobId, applied.update.job);
       return applied.update;

@@ -1,9 +1,9 @@
 import { type CancelJobPorts, pressCancel, storeServerEnd } from '../app/cancel-job.ts';
 import type { AdmittedJob } from '../domain/admitted-job.ts';
-import type { Environment } from '../domain/environment.ts';
-import { deadlineFailure, endWaiting } from '../domain/job-endings.ts';
-import type { RetryPolicy } from '../domain/retry-policy.ts';
-import { isFinal } from '../domain/vocabulary.ts';
+import { deadlineFailure } from '../domain/failures.ts';
+import { admissionOf } from '../domain/job.ts';
+import { advance } from '../domain/lifecycle.ts';
+import { contextOf, type LifecyclePorts } from '../domain/lifecycle-events.ts';
 import type { Broker } from '../messaging/broker.ts';
 import type { Logger } from '../observability/logger.ts';
 import { Loop } from '../process/loop.ts';
@@ -28,15 +28,13 @@ const PRESS_INTERVAL_MS = 2000;
 const BATCH_SIZE = 100;
 const SILENT_PAGE_SIZE = 500;
 
-export interface ReconcilerOptions {
+export interface ReconcilerOptions extends LifecyclePorts {
   readonly store: JobStore;
   readonly database: Database;
   readonly schedule: JobSchedule;
   readonly checks: JobChecks;
   readonly broker: Broker;
   readonly brokerReady: () => boolean;
-  readonly environment: Environment;
-  readonly retry: RetryPolicy;
   readonly times: ReconcilerTimes;
   /** When this process last heard of a run, by progress or event; null when never. */
   readonly lastSeenAt: (jobId: string) => Date | null;
@@ -74,9 +72,9 @@ export class Reconciler {
   #lastPressAt: Date;
 
   constructor(options: ReconcilerOptions) {
-    const { store, broker, environment, retry, log, times } = options;
+    const { store, broker, environment, lifecycle, log, times } = options;
     this.#options = options;
-    this.#cancelPorts = { store, broker, environment, retry };
+    this.#cancelPorts = { store, broker, environment, lifecycle };
     this.#listeningSince = environment.now();
     this.#lastPressAt = this.#listeningSince;
     this.#press = new Loop({
@@ -137,19 +135,18 @@ export class Reconciler {
     const { store, broker, brokerReady } = this.#options;
     const stored = await store.transaction(async (jobs) => {
       const found = (await jobs.lock([id])).get(id);
-      if (found === undefined || isFinal(found.job.status) || found.job.status === 'PROCESSING')
-        return undefined;
-      if (found.job.status === 'QUEUED' && found.job.admitted) return found;
-      const failure = deadlineFailure(found.job.status === 'RETRYING' ? found.job.failure : null);
-      await jobs.apply([{ job: endWaiting(found.job, { failure }, now), at: now }]);
-      return undefined;
+      if (found === undefined) return undefined;
+      const moved = advance(found.job, { type: 'deadlinePassed' }, { ...contextOf(this.#options), now });
+      if (moved.ok) await jobs.apply([{ job: moved.job, at: now }]);
+      return !moved.ok && moved.refusal === 'ON_CHAIN' ? found : undefined;
     });
     if (stored === undefined || !brokerReady()) return;
     const end = { type: 'failed', failure: deadlineFailure(null) } as const;
     const ended = await broker.endRun(id, end, stored.job.attempt);
     if (!ended.ended) return;
     await storeServerEnd(this.#cancelPorts, ended.event);
-    if (stored.taskSequence !== null) await broker.deleteTask(stored.taskSequence);
+    const sequence = admissionOf(stored.job)?.taskSequence ?? null;
+    if (sequence !== null) await broker.deleteTask(sequence);
   }
 
   async #giveUpLostRuns(now: Date): Promise<void> {

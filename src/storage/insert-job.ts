@@ -21,7 +21,7 @@ export async function insertAlone(database: Database, job: NewJob): Promise<void
 /** Whom a new job concerns; nobody can be watching it yet. */
 export function waitingNews(job: NewJob): readonly [channel: string, payload: string] {
   const row = rowOf(job);
-  return row.status === 'SCHEDULED' ? [CHANNELS.jobsTimed, ''] : [CHANNELS.jobsWaiting, row.queue ?? ''];
+  return row.status === 'SCHEDULED' ? [CHANNELS.jobsTimed, ''] : [CHANNELS.jobsWaiting, row.queue];
 }
 
 /** @throws ValidationError when another job of the tenant has the external id. */

@@ -1,20 +1,18 @@
-import type { AdmittedJob } from '../domain/admitted-job.ts';
-import { engineFor, type Job, type JobFields } from '../domain/job.ts';
+import { type AdmittedJob, optionsFor } from '../domain/admitted-job.ts';
+import { fingerprintOf } from '../domain/failures.ts';
+import { admissionOf, engineFor, type Job, type JobFields } from '../domain/job.ts';
 import type { JobUpdate } from '../domain/job-update.ts';
+import { submit } from '../domain/lifecycle.ts';
 import type { NewJob } from '../domain/new-job.ts';
 import {
-  DEFAULT_MODEL,
-  type Failure,
-  isFinal,
   JOB_PRIORITIES,
   type JobPriority,
-  type QueueName,
   queueOf,
   type TranscriptionOptions,
 } from '../domain/vocabulary.ts';
 import type { JobRow } from './tables.ts';
 
-/** Rows of `jobs` to the lifecycle union and back. */
+/** Jobs to rows of `jobs` and back. Nothing is decided here. */
 
 export function priorityOf(rank: number): JobPriority {
   const priority = JOB_PRIORITIES[rank];
@@ -24,57 +22,61 @@ export function priorityOf(rank: number): JobPriority {
 
 export const rankOf = (priority: JobPriority): number => JOB_PRIORITIES.indexOf(priority);
 
-/** A row that contradicts its own status; the CHECK constraints make that impossible. */
+/** The CHECK constraints of the table guarantee what each status needs. */
 function required<Value>(value: Value | null, row: JobRow, column: string): Value {
   if (value === null) throw new Error(`job ${row.id} is ${row.status} without ${column}`);
   return value;
 }
 
 export function toJob(row: JobRow): Job {
-  const fields: JobFields = {
-    id: row.id,
-    engines: row.engines,
-    engineIndex: row.engineIndex,
-    attempt: row.attempt,
-    lastOrdinal: row.lastOrdinal,
-    runId: row.runId,
-    failures: row.failures,
-    lostRuns: row.lostRuns,
-    maxAttempts: row.maxAttempts,
-    checkpoint: checkpointOf(row),
-    cancelRequestedAt: row.cancelRequestedAt,
-    deadline: row.deadline,
-  };
-  switch (row.status) {
+  const { status, taskSequence, failureAt, finishedAt, expiresAt, deadLetteredAt } = row;
+  const fields = fieldsIn(row);
+  const admission = (admittedAt: Date) => ({ admission: { admittedAt, taskSequence } });
+  const failure = () => ({
+    failure: required(row.failure, row, 'failure'),
+    failureAt: required(failureAt, row, 'failure_at'),
+  });
+  const end = () => ({
+    finishedAt: required(finishedAt, row, 'finished_at'),
+    expiresAt: required(expiresAt, row, 'expires_at'),
+  });
+  switch (status) {
     case 'SCHEDULED':
+      return { ...fields, status, scheduledFor: required(row.scheduledFor, row, 'scheduled_for') };
+    case 'QUEUED':
       return {
         ...fields,
-        status: row.status,
-        scheduledFor: required(row.scheduledFor, row, 'scheduled_for'),
+        status,
+        ...(row.admittedAt === null ? { admission: null } : admission(row.admittedAt)),
       };
-    case 'QUEUED':
-      return { ...fields, status: row.status, admitted: row.admittedAt !== null };
     case 'PROCESSING':
-      return { ...fields, status: row.status, runId: required(row.runId, row, 'run_id') };
+      return {
+        ...{ ...fields, status, runId: required(row.runId, row, 'run_id') },
+        ...admission(required(row.admittedAt, row, 'admitted_at')),
+      };
     case 'RETRYING':
       return {
         ...fields,
-        status: row.status,
+        status,
         nextAttemptAt: required(row.nextAttemptAt, row, 'next_attempt_at'),
-        failure: required(row.failure, row, 'failure'),
+        ...failure(),
       };
     case 'COMPLETED':
     case 'CANCELED':
-      return { ...fields, status: row.status, finishedAt: required(row.finishedAt, row, 'finished_at') };
+      return { ...fields, status, ...end() };
     case 'FAILED':
-      return {
-        ...fields,
-        status: row.status,
-        finishedAt: required(row.finishedAt, row, 'finished_at'),
-        failure: required(row.failure, row, 'failure'),
-        deadLetteredAt: row.deadLetteredAt,
-      };
+      return { ...fields, status, ...end(), ...failure(), deadLetteredAt };
   }
+}
+
+function fieldsIn(row: JobRow): JobFields {
+  const { id, engines, engineIndex, attempt, lastOrdinal, runId, failures, lostRuns, maxAttempts } = row;
+  const { cancelRequestedAt, deadline, publication, queuedAt, startedAt } = row;
+  return {
+    ...{ id, engines, engineIndex, attempt, lastOrdinal, runId, failures, lostRuns, maxAttempts },
+    ...{ cancelRequestedAt, deadline, publication, queuedAt, startedAt },
+    checkpoint: checkpointOf(row),
+  };
 }
 
 function checkpointOf(row: JobRow): Job['checkpoint'] {
@@ -82,16 +84,87 @@ function checkpointOf(row: JobRow): Job['checkpoint'] {
   return { generation, segmentCount, checkpointMs, language: row.detectedLanguage };
 }
 
-export function toStoredJob(row: JobRow): StoredJob {
+/** The columns that hold the state of a job. */
+export function columnsOf(job: Job) {
+  const { status, engineIndex, attempt, lastOrdinal, runId, failures, lostRuns } = job;
+  const { deadline, publication, queuedAt, startedAt, cancelRequestedAt } = job;
+  const { generation, segmentCount, checkpointMs, language: detectedLanguage } = job.checkpoint;
+  const admission = admissionOf(job);
+  const failure = 'failure' in job ? job.failure : null;
   return {
-    job: toJob(row),
-    tenantId: row.tenantId,
-    priority: priorityOf(row.priority),
-    queue: row.queue,
-    taskSequence: row.taskSequence,
-    uploadId: row.uploadId,
-    cancelReason: row.cancelReason,
-  };
+    ...{ status, engineIndex, attempt, lastOrdinal, runId, failures, lostRuns },
+    ...{ deadline, publication, queuedAt, startedAt, cancelRequestedAt },
+    ...{ generation, segmentCount, checkpointMs, detectedLanguage },
+    queue: queueOf(engineFor(job)),
+    admittedAt: admission?.admittedAt ?? null,
+    taskSequence: admission?.taskSequence ?? null,
+    nextAttemptAt: 'nextAttemptAt' in job ? job.nextAttemptAt : null,
+    finishedAt: 'finishedAt' in job ? job.finishedAt : null,
+    expiresAt: 'expiresAt' in job ? job.expiresAt : null,
+    failure,
+    failureKind: failure === null ? null : failure.kind,
+    failureFingerprint: failure === null ? null : fingerprintOf(failure),
+    failureAt: 'failureAt' in job ? job.failureAt : null,
+    deadLetteredAt: 'deadLetteredAt' in job ? job.deadLetteredAt : null,
+  } satisfies Partial<JobRow>;
+}
+
+/** The columns that an update sets, besides `revision`; what it leaves out keeps its value. */
+export function columnsOfUpdate(update: JobUpdate, row: JobRow) {
+  const { workerId = row.workerId, eventAt: lastEventAt = row.lastEventAt } = update;
+  const { cancelReason = row.cancelReason, model = row.model } = update;
+  const { languageConfidence = row.languageConfidence, billedMs = 0, computeMs = 0, audio } = update;
+  return {
+    ...columnsOf(update.job),
+    ...{ workerId, lastEventAt, cancelReason, model, languageConfidence },
+    updatedAt: update.at,
+    priority: update.priority === undefined ? row.priority : rankOf(update.priority),
+    billedMs: row.billedMs + billedMs,
+    computeMs: row.computeMs + computeMs,
+    audioDurationMs: audio?.durationMs ?? row.audioDurationMs,
+    audioCodec: audio?.codec ?? row.audioCodec,
+    audioSampleRate: audio?.sampleRate ?? row.audioSampleRate,
+    audioChannels: audio?.channels ?? row.audioChannels,
+    audioSizeBytes: audio?.sizeBytes ?? row.audioSizeBytes,
+    audioSha256: audio?.sha256 ?? row.audioSha256,
+  } satisfies Partial<JobRow>;
+}
+
+/** A job as it is inserted; what is not here has its column's default. */
+export function rowOf(job: NewJob) {
+  return {
+    ...columnsOf(submit(job)),
+    id: job.id,
+    tenantId: job.tenantId,
+    externalId: job.externalId,
+    priority: rankOf(job.priority),
+    engines: [...job.engines],
+    tags: [...job.tags],
+    metadata: job.metadata === null ? null : { ...job.metadata },
+    sourceUrl: 'url' in job.source ? job.source.url : null,
+    uploadId: 'uploadId' in job.source ? job.source.uploadId : null,
+    audioFilename: job.audio.filename,
+    audioContentType: job.audio.contentType,
+    audioSizeBytes: job.audio.sizeBytes,
+    audioSha256: job.audio.sha256,
+    ...job.options,
+    vocabulary: [...job.options.vocabulary],
+    submittedAt: job.submittedAt,
+    scheduledFor: job.scheduledFor,
+    maxAttempts: job.maxAttempts,
+    updatedAt: job.submittedAt,
+  } satisfies Partial<JobRow>;
+}
+
+/** A stored job with what the use cases need besides its state. */
+export interface StoredJob {
+  readonly job: Job;
+  readonly tenantId: string;
+  readonly cancelReason: string | null;
+}
+
+export function toStoredJob(row: JobRow): StoredJob {
+  return { job: toJob(row), tenantId: row.tenantId, cancelReason: row.cancelReason };
 }
 
 export function optionsOf(row: JobRow): TranscriptionOptions {
@@ -117,140 +190,8 @@ export function toAdmittedJob(row: JobRow): AdmittedJob {
       sha256: row.audioSha256,
       durationMs: row.audioDurationMs,
     },
-    // The model is one of the first engine's; another engine runs its own default.
-    options: row.engineIndex === 0 ? optionsOf(row) : { ...optionsOf(row), model: DEFAULT_MODEL },
+    options: optionsFor(row.engineIndex, optionsOf(row)),
     resume: checkpointOf(row),
     deadline: row.deadline,
   };
-}
-
-/** The columns that an update sets, besides `revision`. */
-export function columnsOf(update: JobUpdate, row: JobRow, retentionMs: number): Partial<JobRow> {
-  const { job, at } = update;
-  return {
-    status: job.status,
-    queue: queueOf(engineFor(job)),
-    engineIndex: job.engineIndex,
-    attempt: job.attempt,
-    lastOrdinal: job.lastOrdinal,
-    runId: job.runId,
-    failures: job.failures,
-    lostRuns: job.lostRuns,
-    deadline: job.deadline,
-    generation: job.checkpoint.generation,
-    segmentCount: job.checkpoint.segmentCount,
-    checkpointMs: job.checkpoint.checkpointMs,
-    detectedLanguage: job.checkpoint.language,
-    cancelRequestedAt: job.cancelRequestedAt,
-    updatedAt: at,
-    ...timesOf(job, row, at, retentionMs),
-    ...admissionOf(job, row, at),
-    ...failureOf(job, row, at),
-    ...(update.workerId === undefined ? {} : { workerId: update.workerId }),
-    ...(update.eventAt === undefined ? {} : { lastEventAt: update.eventAt }),
-    ...(update.languageConfidence === undefined ? {} : { languageConfidence: update.languageConfidence }),
-    ...(update.billedMs === undefined ? {} : { billedMs: row.billedMs + update.billedMs }),
-    ...(update.computeMs === undefined ? {} : { computeMs: row.computeMs + update.computeMs }),
-    ...(update.audio === undefined ? {} : audioColumns(update.audio, row)),
-  };
-}
-
-function timesOf(job: Job, row: JobRow, at: Date, retentionMs: number): Partial<JobRow> {
-  const finishedAt = isFinal(job.status) ? (row.finishedAt ?? at) : null;
-  return {
-    finishedAt,
-    expiresAt: finishedAt === null ? null : new Date(finishedAt.getTime() + retentionMs),
-    nextAttemptAt: job.status === 'RETRYING' ? job.nextAttemptAt : null,
-    startedAt: row.startedAt ?? (job.status === 'PROCESSING' ? at : null),
-  };
-}
-
-function admissionOf(job: Job, row: JobRow, at: Date): Partial<JobRow> {
-  const admitted = job.status === 'PROCESSING' || (job.status === 'QUEUED' && job.admitted);
-  if (admitted) return { admittedAt: row.admittedAt ?? at };
-  const queuedAt = job.status === 'QUEUED' ? at : row.queuedAt;
-  return { admittedAt: null, taskSequence: null, queuedAt };
-}
-
-function failureOf(job: Job, row: JobRow, at: Date): Partial<JobRow> {
-  if (job.status !== 'FAILED' && job.status !== 'RETRYING') {
-    const cleared: Partial<JobRow> = {
-      failure: null,
-      failureKind: null,
-      failureAt: null,
-      failureFingerprint: null,
-    };
-    return { ...cleared, deadLetteredAt: null };
-  }
-  return {
-    failure: job.failure,
-    failureKind: job.failure.kind,
-    failureAt: row.failure !== null && isFinal(row.status) ? row.failureAt : at,
-    failureFingerprint: fingerprintOf(job.failure),
-    deadLetteredAt: job.status === 'FAILED' ? job.deadLetteredAt : null,
-  };
-}
-
-function audioColumns(audio: NonNullable<JobUpdate['audio']>, row: JobRow): Partial<JobRow> {
-  return {
-    audioDurationMs: audio.durationMs ?? row.audioDurationMs,
-    audioCodec: audio.codec ?? row.audioCodec,
-    audioSampleRate: audio.sampleRate ?? row.audioSampleRate,
-    audioChannels: audio.channels ?? row.audioChannels,
-    audioSizeBytes: audio.sizeBytes ?? row.audioSizeBytes,
-    audioSha256: audio.sha256 ?? row.audioSha256,
-  };
-}
-
-/** Failures with one cause share it: the code, and the message without numbers, ids and addresses. */
-export function fingerprintOf(failure: Failure): string {
-  const cause = failure.message
-    .replace(/https?:\/\/\S+/g, '<url>')
-    .replace(/[a-z]{3}_[0-9a-f]{32}/g, '<id>')
-    .replace(/\d+(\.\d+)?/g, '<n>')
-    .slice(0, 200);
-  return `${failure.code}: ${cause}`;
-}
-
-/** A job as it is inserted; what is not here has its column's default. */
-export function rowOf(job: NewJob): Partial<JobRow> & { id: string } {
-  const scheduled = job.scheduledFor !== null && job.scheduledFor > job.submittedAt;
-  const engine = job.engines[0];
-  if (engine === undefined) throw new RangeError('a job has at least one engine');
-  return {
-    id: job.id,
-    tenantId: job.tenantId,
-    externalId: job.externalId,
-    status: scheduled ? 'SCHEDULED' : 'QUEUED',
-    queue: queueOf(engine),
-    priority: rankOf(job.priority),
-    engines: [...job.engines],
-    tags: [...job.tags],
-    metadata: job.metadata === null ? null : { ...job.metadata },
-    sourceUrl: 'url' in job.source ? job.source.url : null,
-    uploadId: 'uploadId' in job.source ? job.source.uploadId : null,
-    audioFilename: job.audio.filename,
-    audioContentType: job.audio.contentType,
-    audioSizeBytes: job.audio.sizeBytes,
-    audioSha256: job.audio.sha256,
-    ...job.options,
-    vocabulary: [...job.options.vocabulary],
-    submittedAt: job.submittedAt,
-    scheduledFor: job.scheduledFor,
-    queuedAt: scheduled ? null : job.submittedAt,
-    deadline: job.deadline,
-    maxAttempts: job.maxAttempts,
-    updatedAt: job.submittedAt,
-  };
-}
-
-/** A stored job with what the use cases need besides its lifecycle. */
-export interface StoredJob {
-  readonly job: Job;
-  readonly tenantId: string;
-  readonly priority: JobPriority;
-  readonly queue: QueueName;
-  readonly taskSequence: number | null;
-  readonly uploadId: string | null;
-  readonly cancelReason: string | null;
 }

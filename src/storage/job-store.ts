@@ -7,12 +7,12 @@ import { JobTransaction } from './job-transaction.ts';
 export type JobStore = ReturnType<typeof createJobStore>;
 
 /** Jobs as the use cases write them. */
-export function createJobStore(database: Database, options: { readonly retentionMs: number }) {
+export function createJobStore(database: Database) {
   return {
     /** Everything inside commits together or not at all; listeners are notified of changed jobs after the commit. */
     transaction: <Result>(work: (jobs: JobTransaction) => Promise<Result>): Promise<Result> =>
       database.transaction(async (manager) => {
-        const transaction = new JobTransaction(manager, options.retentionMs);
+        const transaction = new JobTransaction(manager);
         const result = await work(transaction);
         await transaction.announce();
         return result;

@@ -1,11 +1,10 @@
 import type { EntityManager } from 'typeorm';
 import type { JobUpdate } from '../domain/job-update.ts';
 import type { NewJob } from '../domain/new-job.ts';
-import type { JobPriority } from '../domain/vocabulary.ts';
 import { CHANNELS } from './channels.ts';
 import { claimKey, type KeyClaim, type UsedKey } from './idempotency-keys.ts';
 import { refusingTakenExternalId, waitingNews } from './insert-job.ts';
-import { columnsOf, rankOf, rowOf, type StoredJob, toStoredJob } from './job-rows.ts';
+import { columnsOfUpdate, rowOf, type StoredJob, toStoredJob } from './job-rows.ts';
 import { insertJob, toJobRow, updateJob } from './job-sql.ts';
 import { moveOffset, type ProjectorOffset, type QuarantinedEvent, quarantine } from './projector-offset.ts';
 import { AttemptTable, type JobRow } from './tables.ts';
@@ -13,15 +12,13 @@ import { AttemptTable, type JobRow } from './tables.ts';
 /** Rows of one database transaction; what it changes is announced by `announce`, at its end. */
 export class JobTransaction {
   readonly #manager: EntityManager;
-  readonly #retentionMs: number;
   /** Rows as they are now in this transaction, so that an update needs no second read. */
   readonly #rows = new Map<string, JobRow>();
   /** Pairs of channel and payload. */
   readonly #news: (readonly [channel: string, payload: string])[] = [];
 
-  constructor(manager: EntityManager, retentionMs: number) {
+  constructor(manager: EntityManager) {
     this.#manager = manager;
-    this.#retentionMs = retentionMs;
   }
 
   /** Locks the jobs until the end of the transaction; ids that do not exist are missing in the result. */
@@ -53,7 +50,7 @@ export class JobTransaction {
     const { id } = update.job;
     const row = this.#rows.get(id);
     if (row === undefined) throw new Error(`job ${id} was not locked before its update`);
-    const columns = columnsOf(update, row, this.#retentionMs);
+    const columns = columnsOfUpdate(update, row);
     const next = { ...row, ...columns, revision: row.revision + 1 };
     const { sql, parameters } = updateJob(id, { ...columns, revision: next.revision });
     await this.#manager.query(sql, parameters);
@@ -109,30 +106,6 @@ export class JobTransaction {
          FROM jsonb_to_recordset($2::jsonb) AS s (index integer, "startMs" integer, "endMs" integer, text text,
            speaker text, confidence real, words jsonb)`,
       [jobId, JSON.stringify(update.segments)],
-    );
-  }
-
-  async requestCancel(id: string, at: Date, reason: string | null): Promise<void> {
-    await this.#manager.query(
-      `UPDATE jobs SET cancel_requested_at = $2, cancel_reason = $3, revision = revision + 1, updated_at = $2
-       WHERE id = $1 AND cancel_requested_at IS NULL`,
-      [id, at, reason],
-    );
-    const row = this.#rows.get(id);
-    if (row !== undefined && row.cancelRequestedAt === null) {
-      this.#rows.set(id, { ...row, cancelRequestedAt: at, cancelReason: reason, revision: row.revision + 1 });
-    }
-    this.#notify(CHANNELS.jobChanged, id);
-  }
-
-  async changeForRetry(
-    id: string,
-    change: { readonly model: string | null; readonly priority: JobPriority | null },
-  ): Promise<void> {
-    const priority = change.priority === null ? null : rankOf(change.priority);
-    await this.#manager.query(
-      'UPDATE jobs SET model = coalesce($2, model), priority = coalesce($3, priority) WHERE id = $1',
-      [id, change.model, priority],
     );
   }
 

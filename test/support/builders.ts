@@ -1,5 +1,8 @@
+import { v7 as uuidv7 } from 'uuid';
 import type { EventMessage, TaskMessage } from '../../src/contract/messages.ts';
+import { toId } from '../../src/domain/ids.ts';
 import type {
+  Admission,
   CanceledJob,
   CompletedJob,
   FailedJob,
@@ -9,7 +12,8 @@ import type {
   RetryingJob,
   ScheduledJob,
 } from '../../src/domain/job.ts';
-import type { RetryPolicy } from '../../src/domain/retry-policy.ts';
+import type { LifecycleContext, LifecyclePolicy } from '../../src/domain/lifecycle-events.ts';
+import type { NewJob } from '../../src/domain/new-job.ts';
 import type { Checkpoint, Segment, Word } from '../../src/domain/transcript.ts';
 import type { Failure } from '../../src/domain/vocabulary.ts';
 
@@ -21,7 +25,17 @@ export const later = (ms: number, from: Date = NOON): Date => new Date(from.getT
 export const JOB_ID = 'job_0190a1b2c3d47e8f9a0b1c2d3e4f5a6b';
 export const INSTANCE = 'run-a';
 
-export const POLICY: RetryPolicy = { baseDelayMs: 5_000, maxDelayMs: 300_000, maxLostRuns: 3 };
+export const POLICY: LifecyclePolicy = {
+  baseDelayMs: 5_000,
+  maxDelayMs: 300_000,
+  maxLostRuns: 3,
+  retentionMs: 86_400_000,
+};
+/** What a transition at noon depends on; the retry delay is half of its maximum. */
+export const AT_NOON: LifecycleContext = { now: NOON, random: 0.5, policy: POLICY };
+export const ADMISSION: Admission = { admittedAt: later(-10_000), taskSequence: 7 };
+/** Of a job that ends at noon. */
+export const END = { finishedAt: NOON, expiresAt: later(POLICY.retentionMs) };
 
 export function aFailure(change: Partial<Failure> = {}): Failure {
   return {
@@ -51,6 +65,9 @@ export function jobFields(change: Partial<JobFields> = {}): JobFields {
     checkpoint: aCheckpoint(),
     cancelRequestedAt: null,
     deadline: null,
+    publication: 0,
+    queuedAt: later(-60_000),
+    startedAt: null,
     ...change,
   };
 }
@@ -58,11 +75,12 @@ export function jobFields(change: Partial<JobFields> = {}): JobFields {
 const ENDED = { attempt: 1, lastOrdinal: 4, runId: INSTANCE };
 
 export function aScheduledJob(change: Partial<ScheduledJob> = {}): ScheduledJob {
-  return { ...jobFields(), status: 'SCHEDULED', scheduledFor: later(60_000), ...change };
+  const fields = jobFields({ queuedAt: null });
+  return { ...fields, status: 'SCHEDULED', scheduledFor: later(60_000), ...change };
 }
 
 export function aQueuedJob(change: Partial<QueuedJob> = {}): QueuedJob {
-  return { ...jobFields(), status: 'QUEUED', admitted: true, ...change };
+  return { ...jobFields(), status: 'QUEUED', admission: ADMISSION, ...change };
 }
 
 /** Attempt 1 has started and reported nothing else. */
@@ -71,24 +89,27 @@ export function aProcessingJob(change: Partial<ProcessingJob> = {}): ProcessingJ
     ...jobFields({ attempt: 1, lastOrdinal: 1 }),
     status: 'PROCESSING',
     runId: INSTANCE,
+    admission: ADMISSION,
     ...change,
   };
 }
 
 export function aRetryingJob(change: Partial<RetryingJob> = {}): RetryingJob {
   const events = jobFields({ ...ENDED, failures: 1 });
-  return { ...events, status: 'RETRYING', nextAttemptAt: later(5_000), failure: aFailure(), ...change };
+  const failed = { failure: aFailure(), failureAt: NOON };
+  return { ...events, status: 'RETRYING', nextAttemptAt: later(5_000), ...failed, ...change };
 }
 
 export function aCompletedJob(change: Partial<CompletedJob> = {}): CompletedJob {
-  return { ...jobFields(ENDED), status: 'COMPLETED', finishedAt: NOON, ...change };
+  return { ...jobFields(ENDED), status: 'COMPLETED', ...END, ...change };
 }
 
 export function aFailedJob(change: Partial<FailedJob> = {}): FailedJob {
   return {
     ...jobFields({ ...ENDED, failures: 1 }),
     status: 'FAILED',
-    finishedAt: NOON,
+    ...END,
+    failureAt: NOON,
     failure: aFailure({ kind: 'AUDIO', code: 'AUDIO_NOT_RECOGNIZED', retryable: false }),
     deadLetteredAt: null,
     ...change,
@@ -96,7 +117,7 @@ export function aFailedJob(change: Partial<FailedJob> = {}): FailedJob {
 }
 
 export function aCanceledJob(change: Partial<CanceledJob> = {}): CanceledJob {
-  return { ...jobFields(ENDED), status: 'CANCELED', finishedAt: NOON, ...change };
+  return { ...jobFields(ENDED), status: 'CANCELED', ...END, ...change };
 }
 
 /** Words of `text`, one after another without a pause, over the given time. */
@@ -121,6 +142,33 @@ export function aSegment(change: Partial<Segment> = {}): Segment {
     confidence: 0.9,
     words: null,
     ...change,
+  };
+}
+
+export function aNewJob(job: Partial<NewJob> = {}): NewJob {
+  return {
+    id: toId('Job', uuidv7()),
+    tenantId: 'ten_default',
+    externalId: null,
+    engines: ['WHISPER'],
+    priority: 'NORMAL',
+    tags: [],
+    metadata: null,
+    source: { url: 'https://example.com/talk.mp3' },
+    audio: { filename: 'talk.mp3', contentType: null, sizeBytes: null, sha256: null },
+    options: {
+      model: 'default',
+      language: null,
+      timestamps: 'SEGMENT',
+      diarize: false,
+      translateToEnglish: false,
+      vocabulary: [],
+    },
+    submittedAt: new Date(),
+    scheduledFor: null,
+    deadline: null,
+    maxAttempts: 3,
+    ...job,
   };
 }
 

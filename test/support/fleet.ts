@@ -1,11 +1,11 @@
 import { applyEvent } from '../../src/app/apply-event.ts';
 import { type EventMessage, endsRun, type TaskMessage } from '../../src/contract/messages.ts';
-import { fieldsOf, type Job } from '../../src/domain/job.ts';
-import { deadlineFailure, endWaiting } from '../../src/domain/job-endings.ts';
-import { retryByHand } from '../../src/domain/job-transitions.ts';
+import { deadlineFailure } from '../../src/domain/failures.ts';
+import { admissionOf, type Job } from '../../src/domain/job.ts';
 import type { JobUpdate } from '../../src/domain/job-update.ts';
+import { advance } from '../../src/domain/lifecycle.ts';
+import type { Refusal, ServerEvent } from '../../src/domain/lifecycle-events.ts';
 import type { Checkpoint, Segment } from '../../src/domain/transcript.ts';
-import type { Refusal } from '../../src/domain/transition.ts';
 import { type AttemptOutcome, type Failure, isFinal } from '../../src/domain/vocabulary.ts';
 import { decideRun, type RunPlan } from '../../worker/run/decide-run.ts';
 import { aSegment, aTask, JOB_ID, later, NOON, POLICY } from './builders.ts';
@@ -65,23 +65,27 @@ export class Fleet {
   admit(): void {
     if (this.job.status === 'SCHEDULED') this.now = this.job.scheduledFor;
     if (this.job.status === 'RETRYING') this.now = this.job.nextAttemptAt;
-    if (this.job.status === 'SCHEDULED' || this.job.status === 'RETRYING') {
-      this.job = { ...fieldsOf(this.job), status: 'QUEUED', admitted: false };
-    } else if (this.job.status === 'QUEUED') {
-      // An admitted job gets another copy of its task: the reconciler found none, or thought so.
-      this.job = { ...this.job, admitted: true };
+    if (this.job.status === 'SCHEDULED' || this.job.status === 'RETRYING') this.#advance({ type: 'due' });
+    else if (this.job.status === 'QUEUED') {
+      // An admitted job gets another copy of its task: the reconciler did not find the first.
+      this.#advance({ type: this.job.admission === null ? 'admitted' : 'readmitted' });
       this.#tasks.push(aTask({ attempt: this.job.attempt + 1, resume: this.job.checkpoint }));
     }
   }
 
+  /** @returns why the event was refused, or null. */
+  #advance(event: ServerEvent): Refusal | null {
+    const moved = advance(this.job, event, { now: this.now, random: 0.5, policy: POLICY });
+    if (!moved.ok) return moved.refusal;
+    this.job = moved.job;
+    return null;
+  }
+
   cancel(): void {
-    if (isFinal(this.job.status)) return;
-    this.job = { ...this.job, cancelRequestedAt: this.job.cancelRequestedAt ?? this.now };
-    if (this.job.status === 'PROCESSING' || (this.job.status === 'QUEUED' && this.job.admitted)) {
-      if (this.job.status === 'QUEUED' && this.#mayEnd()) {
-        this.apply(this.#endRun({ type: 'canceled' }));
-      } else this.#cancelSent = true;
-    } else this.job = endWaiting(this.job, { failure: null }, this.now);
+    this.#advance({ type: 'cancelRequested' });
+    if (admissionOf(this.job) === null) return;
+    if (this.job.status === 'QUEUED' && this.#mayEnd()) this.apply(this.#endRun({ type: 'canceled' }));
+    else this.#cancelSent = true;
   }
 
   #mayEnd(): boolean {
@@ -101,10 +105,9 @@ export class Fleet {
     const { deadline, status } = this.job;
     if (deadline === null || isFinal(status) || status === 'PROCESSING') return;
     this.now = new Date(Math.max(this.now.getTime(), deadline.getTime()));
-    const failure = deadlineFailure(null);
-    if (status === 'QUEUED' && this.job.admitted) {
-      if (this.#mayEnd()) this.apply(this.#endRun({ type: 'failed', failure, requestId: null }));
-    } else this.job = endWaiting(this.job, { failure }, this.now);
+    const refusal = this.#advance({ type: 'deadlinePassed' });
+    if (refusal !== 'ON_CHAIN' || !this.#mayEnd()) return;
+    this.apply(this.#endRun({ type: 'failed', failure: deadlineFailure(null), requestId: null }));
   }
 
   /** As the broker's adapter does it; the chain's fence lets it. */
@@ -126,8 +129,7 @@ export class Fleet {
   }
 
   retry(startOver: boolean): void {
-    if (this.job.status !== 'FAILED') return;
-    this.job = retryByHand(this.job, { startOver });
+    if (this.#advance({ type: 'retried', startOver }) !== null) return;
     this.retriedAt = this.chain.length;
     if (startOver) this.transcript = [];
   }
@@ -143,7 +145,7 @@ export class Fleet {
   apply(event: EventMessage): Refusal | null {
     this.now = later(1, this.now);
     const before = this.job;
-    const applied = applyEvent(before, event, POLICY, this.now, 0.5);
+    const applied = applyEvent(before, event, { now: this.now, random: 0.5, policy: POLICY });
     if (!applied.ok) return applied.refusal;
     this.#store(applied.update);
     this.#onUpdate(before, event, applied.update);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { poisonFailure } from '../../src/domain/job-endings.ts';
+import { poisonFailure } from '../../src/domain/failures.ts';
 import { DEFAULT_MODEL } from '../../src/domain/vocabulary.ts';
 import { isRunActive, readChainEnd } from '../../src/messaging/chain.ts';
 import { readControl, watchControl } from '../../src/messaging/control.ts';

@@ -3,6 +3,7 @@ import { cancelJob } from '../../../src/app/cancel-job.ts';
 import { type DeadLetterPorts, discardDeadLetters } from '../../../src/app/dead-letters.ts';
 import { ConfirmationError, ValidationError } from '../../../src/domain/errors.ts';
 import { createJobReader } from '../../../src/storage/job-reader.ts';
+import { POLICY } from '../../support/builders.ts';
 import { openTestStorage, TENANT, type TestStorage } from '../../support/storage.ts';
 
 const BY = { tenantId: TENANT, actor: 'test' };
@@ -12,7 +13,7 @@ beforeAll(async () => {
   storage = await openTestStorage();
   for (let n = 0; n < 3; n += 1) await storage.insert();
   await storage.database.query(
-    `UPDATE jobs SET status = 'FAILED', finished_at = now(), dead_lettered_at = now(), failure_at = now(),
+    `UPDATE jobs SET status = 'FAILED', finished_at = now(), expires_at = now(), dead_lettered_at = now(), failure_at = now(),
        failure = '{"kind":"INTERNAL","code":"X","message":"no","retryable":true}'`,
   );
   const untouched = () => Promise.reject(new Error('the broker has no part in this'));
@@ -21,6 +22,7 @@ beforeAll(async () => {
     reader: createJobReader(storage.database),
     broker: { clearCancel: untouched } as unknown as DeadLetterPorts['broker'],
     environment: { now: () => new Date(), random: () => 0, uuid: () => '' },
+    lifecycle: POLICY,
   };
 });
 afterAll(() => storage.close());
@@ -38,10 +40,9 @@ describe('dead letters beyond the limit of one call', () => {
 
 describe('the reason of a cancel', () => {
   it('is refused above 200 characters', async () => {
-    const retry = { baseDelayMs: 1, maxDelayMs: 1, maxLostRuns: 3 };
     const id = await storage.insert();
     const broker = ports.broker as unknown as Parameters<typeof cancelJob>[0]['broker'];
-    const cancel = (reason: string) => cancelJob({ ...ports, broker, retry }, BY, { id, reason });
+    const cancel = (reason: string) => cancelJob({ ...ports, broker }, BY, { id, reason });
 
     await expect(cancel('x'.repeat(201))).rejects.toThrow(ValidationError);
     expect(await cancel('x'.repeat(200))).toMatchObject({ outcome: 'CANCELED' });

@@ -1,12 +1,15 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ValidationError } from '../../../src/domain/errors.ts';
-import { endWaiting } from '../../../src/domain/job-endings.ts';
+import type { Job } from '../../../src/domain/job.ts';
+import { advance } from '../../../src/domain/lifecycle.ts';
 import { deleteOldKeys } from '../../../src/storage/idempotency-keys.ts';
 import { createJobSchedule } from '../../../src/storage/job-schedule.ts';
+import type { JobTransaction } from '../../../src/storage/job-transaction.ts';
 import { OffsetConflictError } from '../../../src/storage/projector-offset.ts';
 import { PostgresUploadRepository } from '../../../src/uploads/upload-repository.ts';
-import { aNewJob, DAY_MS, openTestStorage, TENANT, type TestStorage } from '../../support/storage.ts';
+import { AT_NOON, aNewJob, later, NOON, POLICY } from '../../support/builders.ts';
+import { DAY_MS, openTestStorage, TENANT, type TestStorage } from '../../support/storage.ts';
 
 let storage: TestStorage;
 beforeAll(async () => {
@@ -148,6 +151,18 @@ describe('the recording of a job', () => {
   });
 });
 
+function canceled(job: Job): Job {
+  const moved = advance(job, { type: 'cancelRequested' }, AT_NOON);
+  if (!moved.ok) throw new Error(`refused: ${moved.refusal}`);
+  return moved.job;
+}
+
+async function cancel(jobs: JobTransaction, id: string): Promise<void> {
+  const stored = (await jobs.lock([id])).get(id);
+  if (stored === undefined) throw new Error('not there');
+  await jobs.apply([{ job: canceled(stored.job), at: NOON }]);
+}
+
 describe('a job', () => {
   it('is refused an external id that another of the tenant has', async () => {
     await storage.insert({ externalId: 'mine' });
@@ -157,13 +172,12 @@ describe('a job', () => {
 
   it('gets a new revision with each change', async () => {
     const id = await storage.insert();
-    const at = new Date();
     await storage.store.transaction(async (jobs) => {
       const stored = (await jobs.lock([id])).get(id);
       if (stored === undefined) throw new Error('not there');
-      await jobs.requestCancel(id, at, 'because');
       await jobs.apply([
-        { job: endWaiting({ ...stored.job, cancelRequestedAt: at }, { failure: null }, at), at },
+        { job: stored.job, at: later(-1) },
+        { job: canceled(stored.job), at: NOON, cancelReason: 'because' },
       ]);
     });
 
@@ -172,7 +186,7 @@ describe('a job', () => {
       [id],
     );
     expect(row).toMatchObject({ status: 'CANCELED', revision: 3, cancel_reason: 'because' });
-    expect(row.expires_at.getTime()).toBe(at.getTime() + 30 * DAY_MS);
+    expect(row.expires_at).toEqual(later(POLICY.retentionMs));
   });
 
   it('is announced after the commit, and not when the transaction fails', async () => {
@@ -184,11 +198,11 @@ describe('a job', () => {
 
     const [failed, changed] = [await storage.insert(), await storage.insert()];
     const attempt = storage.store.transaction(async (jobs) => {
-      await jobs.requestCancel(failed, new Date(), null);
+      await cancel(jobs, failed);
       throw new Error('changed my mind');
     });
     await expect(attempt).rejects.toThrow('changed my mind');
-    await storage.store.transaction((jobs) => jobs.requestCancel(changed, new Date(), null));
+    await storage.store.transaction((jobs) => cancel(jobs, changed));
     await expect.poll(() => heard).toContain(changed);
     await listener.end();
 

@@ -17,21 +17,27 @@ beforeAll(async () => {
   await change(running, RUNNING, ago(4));
   await storage.insert({ scheduledFor: new Date(Date.now() + 60 * MINUTE_MS) });
   const retrying = await storage.insert();
-  await change(retrying, `status = 'RETRYING', failure = '{}', next_attempt_at = $2`, ago(0));
+  await change(
+    retrying,
+    `status = 'RETRYING', failure = '{}', failure_at = $2, next_attempt_at = $2`,
+    ago(0),
+  );
   const completed = await storage.insert({ submittedAt: ago(9) });
   await change(completed, `status = 'COMPLETED', started_at = $2, audio_duration_ms = 600000`, ago(8));
   const dead = await storage.insert({ submittedAt: ago(9) });
-  await change(dead, `${DEAD}, finished_at = $2`, ago(100));
+  await change(dead, `${DEAD}, finished_at = $2, expires_at = $2`, ago(100));
   const elsewhere = await storage.insert({ engines: ['DEEPGRAM'] });
-  await change(elsewhere, `${DEAD}, finished_at = $2`, ago(1));
+  await change(elsewhere, `${DEAD}, finished_at = $2, expires_at = $2`, ago(1));
 });
 afterAll(() => storage.close());
 
 const RUNNING = `status = 'PROCESSING', run_id = 'i', attempt = 1, admitted_at = $2, started_at = $2`;
-const DEAD = `status = 'FAILED', failure = '{}', dead_lettered_at = $2`;
+const DEAD = `status = 'FAILED', failure = '{}', failure_at = $2, dead_lettered_at = $2`;
 
 async function change(id: string, columns: string, at: Date): Promise<void> {
-  const finished = columns.includes('COMPLETED') ? `, finished_at = '${ago(6).toISOString()}'` : '';
+  const finished = columns.includes('COMPLETED')
+    ? `, finished_at = '${ago(6).toISOString()}', expires_at = now()`
+    : '';
   await storage.database.query(`UPDATE jobs SET ${columns}${finished} WHERE id = $1`, [id, at]);
 }
 

@@ -5,6 +5,7 @@ import { Reconciler } from '../../../src/leader/reconciler.ts';
 import type { Broker } from '../../../src/messaging/broker.ts';
 import { createJobChecks } from '../../../src/storage/job-checks.ts';
 import { createJobSchedule } from '../../../src/storage/job-schedule.ts';
+import { POLICY } from '../../support/builders.ts';
 import { eventually } from '../../support/edge.ts';
 import { openTestStorage, type TestStorage } from '../../support/storage.ts';
 
@@ -23,7 +24,7 @@ function aReconciler(broker: Broker): Reconciler {
     checks: createJobChecks(storage.database),
     environment: { now: () => new Date(), random: () => 0, uuid: () => '' },
     brokerReady: () => true,
-    retry: { baseDelayMs: 1, maxDelayMs: 1, maxLostRuns: 3 },
+    lifecycle: POLICY,
     times: { intervalMs: 1000, silentMs: 1000, lostMs: 60_000 },
     lastSeenAt: () => null,
     findOrphans: async () => [],

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { JobTable, TABLES } from '../../../src/storage/tables.ts';
-import { aNewJob, openTestStorage, type TestStorage } from '../../support/storage.ts';
+import { aNewJob } from '../../support/builders.ts';
+import { openTestStorage, type TestStorage } from '../../support/storage.ts';
 
 let storage: TestStorage;
 beforeAll(async () => {

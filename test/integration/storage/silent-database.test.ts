@@ -12,8 +12,9 @@ import { createJobReader } from '../../../src/storage/job-reader.ts';
 import { createJobStore } from '../../../src/storage/job-store.ts';
 import { Leadership } from '../../../src/storage/leadership.ts';
 import { migrate } from '../../../src/storage/migrate.ts';
+import { aNewJob } from '../../support/builders.ts';
 import { eventually } from '../../support/edge.ts';
-import { aNewJob, DAY_MS, TENANT } from '../../support/storage.ts';
+import { TENANT } from '../../support/storage.ts';
 
 const ORDER = { field: 'SUBMITTED_AT', direction: 'DESC' } as const;
 const log = pino({ level: 'silent' });
@@ -44,7 +45,7 @@ async function signalAll(signal: NodeJS.Signals): Promise<void> {
 }
 
 it('that stops answering is an error to ask again on, a lost leadership, and forgotten once it answers', async () => {
-  const store = createJobStore(database, { retentionMs: DAY_MS });
+  const store = createJobStore(database);
   const reader = createJobReader(database);
   const led: AbortSignal[] = [];
   const leadership = new Leadership({

@@ -70,7 +70,7 @@ const ORDINARY: readonly fc.WeightedArbitrary<Step>[] = [
 
 const newJob: fc.Arbitrary<Job> = fc
   .record({
-    base: fc.constantFrom<Job>(aQueuedJob({ admitted: false }), aScheduledJob()),
+    base: fc.constantFrom<Job>(aQueuedJob({ admission: null }), aScheduledJob()),
     engines: fc.constantFrom<Job['engines']>(['WHISPER'], ['WHISPER', 'DEEPGRAM']),
     maxAttempts: fc.integer({ min: 1, max: 4 }),
     deadline: fc.constantFrom(null, later(30_000)),
@@ -112,21 +112,27 @@ function expectLawful(fleet: Fleet, before: Job, event: EventMessage, update: Jo
     expect(update.attemptStarted.number).toBe(Math.max(...fleet.attempts.keys()));
     expect(update.attemptStarted.number).toBeGreaterThan(before.attempt);
   }
-  expect(applyEvent(job, event, POLICY, fleet.now, 0.5), 'an event was accepted twice').toMatchObject({
+  expect(
+    applyEvent(job, event, { now: fleet.now, random: 0.5, policy: POLICY }),
+    'an event was accepted twice',
+  ).toMatchObject({
     ok: false,
   });
-  if ('finishedAt' in job) expect(job.finishedAt).toEqual(fleet.now);
+  if ('finishedAt' in job) {
+    expect(job.finishedAt).toEqual(fleet.now);
+    expect(job.expiresAt).toEqual(later(POLICY.retentionMs, fleet.now));
+  }
   if ('nextAttemptAt' in job) expect(job.nextAttemptAt.getTime()).toBeGreaterThanOrEqual(fleet.now.getTime());
 }
 
 const OWN_FIELDS: Readonly<Record<Job['status'], readonly string[]>> = {
   SCHEDULED: ['scheduledFor'],
-  QUEUED: ['admitted'],
-  PROCESSING: [],
-  RETRYING: ['nextAttemptAt', 'failure'],
-  COMPLETED: ['finishedAt'],
-  FAILED: ['finishedAt', 'failure', 'deadLetteredAt'],
-  CANCELED: ['finishedAt'],
+  QUEUED: ['admission'],
+  PROCESSING: ['admission'],
+  RETRYING: ['nextAttemptAt', 'failure', 'failureAt'],
+  COMPLETED: ['finishedAt', 'expiresAt'],
+  FAILED: ['finishedAt', 'expiresAt', 'failure', 'failureAt', 'deadLetteredAt'],
+  CANCELED: ['finishedAt', 'expiresAt'],
 };
 const ALL_OWN_FIELDS = new Set(Object.values(OWN_FIELDS).flat());
 
@@ -140,7 +146,12 @@ function expectConsistent({ job, transcript, attempts }: Fleet): void {
   expect(open, `open attempts of a job that is ${job.status}`).toEqual(
     job.status === 'PROCESSING' ? [job.attempt] : [],
   );
-  if (job.status === 'PROCESSING') expect(job.runId).not.toBeNull();
+  if (job.status === 'PROCESSING') {
+    expect(job.runId).not.toBeNull();
+    expect(job.admission.admittedAt).toBeInstanceOf(Date);
+  }
+  if (job.status === 'QUEUED') expect(job.queuedAt).not.toBeNull();
+  expect(job.startedAt === null, 'started without an attempt').toBe(attempts.size === 0);
 
   expect(transcript).toEqual(SCRIPT.slice(0, transcript.length));
   expect(job.checkpoint.segmentCount).toBe(transcript.length);

@@ -3,8 +3,9 @@ import { applyEvent } from '../../../src/app/apply-event.ts';
 import type { EventMessage } from '../../../src/contract/messages.ts';
 import type { Job } from '../../../src/domain/job.ts';
 import type { JobUpdate } from '../../../src/domain/job-update.ts';
-import type { Refusal } from '../../../src/domain/transition.ts';
+import type { Refusal } from '../../../src/domain/lifecycle-events.ts';
 import {
+  AT_NOON,
   aCheckpoint,
   aCompletedEvent,
   aCompletedJob,
@@ -20,20 +21,20 @@ import {
   INSTANCE,
   later,
   NOON,
-  POLICY,
 } from '../../support/builders.ts';
 
-/** The server hears of an event a little after it was made. */
+/** The server reads an event a little after it was made. */
 const NOW = later(200);
+const CONTEXT = { ...AT_NOON, now: NOW };
 
 function updateOf(job: Job, event: EventMessage): JobUpdate {
-  const applied = applyEvent(job, event, POLICY, NOW, 0.5);
+  const applied = applyEvent(job, event, CONTEXT);
   if (!applied.ok) throw new Error(`refused: ${applied.refusal}`);
   return applied.update;
 }
 
 function refusalOf(job: Job, event: EventMessage): Refusal | null {
-  const applied = applyEvent(job, event, POLICY, NOW, 0.5);
+  const applied = applyEvent(job, event, CONTEXT);
   return applied.ok ? null : applied.refusal;
 }
 
