@@ -51,3 +51,11 @@ describe.each(documents)('%s', (document) => {
     expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });
 });
+
+it('docs/reliability.md names test files that exist', () => {
+  const rows = capturesOf(read('docs/reliability.md'), /^\|.+\|.+\|.+\| (`.+`) \|$/gm);
+  const named = rows.flatMap((cell) => capturesOf(cell, /`([^`]+)`/g));
+
+  expect(named.length).toBeGreaterThan(20);
+  expect(named.filter((name) => !existsSync(join(root, `test/integration/${name}.test.ts`)))).toEqual([]);
+});
