@@ -1,3 +1,4 @@
+import type { EntitySchema } from 'typeorm';
 import { type JobRow, JobTable } from './tables.ts';
 
 /**
@@ -44,15 +45,6 @@ export function insertJob(row: Partial<JobRow>): Statement {
   };
 }
 
-export function updateJob(id: string, row: Partial<JobRow>): Statement {
-  const columns = columnsIn(row);
-  const sets = columns.map((column, index) => `${column.name} = $${index + 2}`).join(', ');
-  return {
-    sql: `UPDATE jobs SET ${sets} WHERE id = $1`,
-    parameters: [id, ...columns.map((column) => parameterOf(column, row))],
-  };
-}
-
 function columnsIn(row: Partial<JobRow>): Column[] {
   return (Object.keys(row) as (keyof JobRow)[]).flatMap((property) => BY_PROPERTY.get(property) ?? []);
 }
@@ -60,4 +52,41 @@ function columnsIn(row: Partial<JobRow>): Column[] {
 function parameterOf({ property, kind }: Column, row: Partial<JobRow>): unknown {
   const value = row[property];
   return kind === 'jsonb' && value != null ? JSON.stringify(value) : value;
+}
+
+/** Columns of a table as `jsonb_to_recordset` takes them: many rows in one parameter. */
+export interface RecordColumns {
+  readonly columns: readonly { readonly property: string; readonly name: string }[];
+  /** Such as `job_id, number`. */
+  readonly names: string;
+  /** Such as `job_id text, number integer`. */
+  readonly definition: string;
+}
+
+/** @param properties All of the table's unless given. */
+export function recordOf<Row>(
+  table: EntitySchema<Row>,
+  properties: readonly (keyof Row & string)[] = Object.keys(table.options.columns) as (keyof Row & string)[],
+): RecordColumns {
+  const columns = properties.map((property) => {
+    const column = table.options.columns[property];
+    if (column === undefined) throw new RangeError(`${table.options.name} has no column ${property}`);
+    const type = `${column.type}${column.array === true ? '[]' : ''}`;
+    return { property, name: column.name ?? property, type };
+  });
+  return {
+    columns,
+    names: columns.map(({ name }) => name).join(', '),
+    definition: columns.map(({ name, type }) => `${name} ${type}`).join(', '),
+  };
+}
+
+/** The rows as one JSON parameter for `jsonb_to_recordset`. */
+export function recordsOf({ columns }: RecordColumns, rows: readonly object[]): string {
+  return JSON.stringify(
+    rows.map((row) => {
+      const values: { readonly [property: string]: unknown } = { ...row };
+      return Object.fromEntries(columns.map(({ name, property }) => [name, values[property] ?? null]));
+    }),
+  );
 }

@@ -4,10 +4,11 @@ import type { NewJob } from '../domain/new-job.ts';
 import { CHANNELS } from './channels.ts';
 import { claimKey, type KeyClaim, type UsedKey } from './idempotency-keys.ts';
 import { refusingTakenExternalId, waitingNews } from './insert-job.ts';
-import { columnsOfUpdate, rowOf, type StoredJob, toStoredJob } from './job-rows.ts';
-import { insertJob, toJobRow, updateJob } from './job-sql.ts';
+import { rowOf, type StoredJob, toStoredJob } from './job-rows.ts';
+import { insertJob, toJobRow } from './job-sql.ts';
 import { moveOffset, type ProjectorOffset, type QuarantinedEvent, quarantine } from './projector-offset.ts';
-import { AttemptTable, type JobRow } from './tables.ts';
+import type { JobRow } from './tables.ts';
+import { writeUpdates } from './write-updates.ts';
 
 /** Rows of one database transaction; what it changes is announced by `announce`, at its end. */
 export class JobTransaction {
@@ -42,71 +43,8 @@ export class JobTransaction {
   }
 
   /** Raises the revision by one for each update; the jobs must be locked. */
-  async apply(updates: readonly JobUpdate[]): Promise<void> {
-    for (const update of updates) await this.#applyOne(update);
-  }
-
-  async #applyOne(update: JobUpdate): Promise<void> {
-    const { id } = update.job;
-    const row = this.#rows.get(id);
-    if (row === undefined) throw new Error(`job ${id} was not locked before its update`);
-    const columns = columnsOfUpdate(update, row);
-    const next = { ...row, ...columns, revision: row.revision + 1 };
-    const { sql, parameters } = updateJob(id, { ...columns, revision: next.revision });
-    await this.#manager.query(sql, parameters);
-    this.#rows.set(id, next);
-    await this.#writeAttempts(id, update);
-    await this.#writeSegments(id, update);
-    this.#notify(CHANNELS.jobChanged, id);
-    if (next.status === 'QUEUED' && next.admittedAt === null) this.#notify(CHANNELS.jobsWaiting, next.queue);
-    if (next.status === 'RETRYING') this.#notify(CHANNELS.jobsTimed, '');
-    // A place became free.
-    if (row.admittedAt !== null && next.admittedAt === null) this.#notify(CHANNELS.jobsWaiting, row.queue);
-  }
-
-  async #writeAttempts(jobId: string, update: JobUpdate): Promise<void> {
-    for (const end of update.attemptEnded ?? []) {
-      const { finishedAt, outcome, failure, requestId } = end;
-      await this.#manager
-        .createQueryBuilder()
-        .update(AttemptTable)
-        .set({
-          finishedAt,
-          outcome,
-          failure: failure as object | null,
-          requestId,
-          ...(end.model && { model: end.model }),
-        })
-        .where('job_id = :jobId AND number = :number AND outcome IS NULL', { jobId, number: end.number })
-        .execute();
-    }
-    if (update.attemptStarted !== undefined) {
-      await this.#manager
-        .createQueryBuilder()
-        .insert()
-        .into(AttemptTable)
-        .values({ jobId, ...update.attemptStarted })
-        .orIgnore()
-        .updateEntity(false)
-        .execute();
-    }
-  }
-
-  async #writeSegments(jobId: string, update: JobUpdate): Promise<void> {
-    if (update.dropSegmentsFrom !== undefined) {
-      await this.#manager.query('DELETE FROM segments WHERE job_id = $1 AND index >= $2', [
-        jobId,
-        update.dropSegmentsFrom,
-      ]);
-    }
-    if (update.segments === undefined || update.segments.length === 0) return;
-    await this.#manager.query(
-      `INSERT INTO segments (job_id, index, start_ms, end_ms, text, speaker, confidence, words)
-       SELECT $1, s.index, s."startMs", s."endMs", s.text, s.speaker, s.confidence, s.words
-         FROM jsonb_to_recordset($2::jsonb) AS s (index integer, "startMs" integer, "endMs" integer, text text,
-           speaker text, confidence real, words jsonb)`,
-      [jobId, JSON.stringify(update.segments)],
-    );
+  apply(updates: readonly JobUpdate[]): Promise<void> {
+    return writeUpdates(this.#manager, this.#rows, updates);
   }
 
   async delete(ids: readonly string[]): Promise<void> {
