@@ -5,9 +5,15 @@
  * resident memory rose above what it had before. Exit code 1 when that is 64 MB or more.
  */
 import { fork } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { startPostgres } from '../src/local/postgres.ts';
+import { createLogger } from '../src/observability/logger.ts';
+import { openDatabase } from '../src/storage/database.ts';
+import { migrate } from '../src/storage/migrate.ts';
 
 const MEGABYTE = 1024 * 1024;
 const MAX_GROWTH_MEGABYTES = 64;
@@ -31,10 +37,21 @@ function zeros(megabytes: number): ReadableStream<Uint8Array> {
 }
 
 async function serve(): Promise<void> {
-  const { startEdge } = await import('../test/support/edge.ts');
-  const edge = await startEdge({ uploads: { maxBytes: 10 * 1024 ** 3 } });
+  const { startUploadEdge } = await import('../test/support/edge.ts');
+  const log = createLogger('bench', 'warn');
+  const dataDirectory = await mkdtemp(join(tmpdir(), 'upload-memory-'));
+  const postgres = await startPostgres({ dataDirectory, durable: false, log });
+  await migrate(postgres.url, log);
+  const database = await openDatabase({ url: postgres.url, poolSize: 4, log });
+  const edge = await startUploadEdge({ database }, { maxBytes: 10 * 1024 ** 3 });
   process.send?.(edge.graphqlUrl);
-  process.once('disconnect', () => edge.close().then(() => process.exit(0)));
+  process.once('disconnect', async () => {
+    await edge.close();
+    await database.destroy();
+    await postgres.stop();
+    await rm(dataDirectory, { recursive: true });
+    process.exit(0);
+  });
 }
 
 async function createUpload(graphqlUrl: string, sizeBytes: number): Promise<string> {

@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { toId } from '../src/domain/ids.ts';
-import { DEFAULT_MODEL, queueOf } from '../src/domain/vocabulary.ts';
+import { DEFAULT_MODEL } from '../src/domain/transcription-options.ts';
+import { queueOf } from '../src/domain/vocabulary.ts';
 import type { NatsConnection } from '../src/messaging/connection.ts';
 import type { Delivery } from '../src/messaging/pull-task.ts';
 import type { Logger } from '../src/observability/logger.ts';

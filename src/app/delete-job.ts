@@ -1,44 +1,41 @@
-import { InvalidStateError, NotFoundError } from '../domain/errors.ts';
+import { z } from 'zod';
+import { InvalidStateError } from '../domain/errors.ts';
 import { admissionOf } from '../domain/job.ts';
 import type { Principal } from '../domain/principal.ts';
+import { defaulted, validate } from '../domain/validate.ts';
 import { FINAL_STATUSES, isFinal } from '../domain/vocabulary.ts';
-import { type CancelJobPorts, cancelJob } from './cancel-job.ts';
+import { type CancelJobDeps, cancelJob } from './cancel-job.ts';
+
+export const DeleteJobInput = z.object({ id: z.string(), force: defaulted(z.boolean(), false) });
+export type DeleteJobInput = z.input<typeof DeleteJobInput>;
 
 /**
- * Removes a job with its transcript and attempts. A job that is not final is refused, or with `force` canceled first;
- * a run that has not heard of it yet reports to nobody: its events are refused.
+ * Deletes a job with its transcript and attempts. A job that is not final is refused, or with `force` canceled first;
+ * events of a run that has not stopped yet are ignored.
  *
  * @throws NotFoundError, InvalidStateError, UnavailableError.
  */
 export async function deleteJob(
-  ports: CancelJobPorts,
+  deps: CancelJobDeps,
   by: Principal,
   input: DeleteJobInput,
 ): Promise<{ readonly deletedId: string }> {
-  if (input.force === true) await cancelJob(ports, by, { id: input.id, reason: 'deleted' });
-  const taskSequence = await ports.store.transaction(async (jobs) => {
-    const stored = (await jobs.lock([input.id])).get(input.id);
-    if (stored === undefined || stored.tenantId !== by.tenantId) {
-      throw new NotFoundError('job', input.id, ['input', 'id']);
-    }
+  const { id, force } = validate(DeleteJobInput, input, ['input']);
+  if (force) await cancelJob(deps, by, { id, reason: 'deleted' });
+  const taskSequence = await deps.store.transaction(async (jobs) => {
+    const stored = await jobs.lockOwn(by.tenantId, id);
     const { status } = stored.job;
-    if (!isFinal(status) && input.force !== true) {
+    if (!isFinal(status) && !force) {
       throw new InvalidStateError(
         `The job is ${status}; cancel it first, or delete it with \`force: true\`.`,
         status,
         FINAL_STATUSES,
       );
     }
-    await jobs.delete([input.id]);
+    await jobs.delete([id]);
     return admissionOf(stored.job)?.taskSequence ?? null;
   });
-  // Best effort: a task without a job is harmless, as its worker was told to stop and its events go nowhere.
-  if (taskSequence !== null) await ports.broker.deleteTask(taskSequence).catch(() => false);
-  return { deletedId: input.id };
-}
-
-export interface DeleteJobInput {
-  readonly id: string;
-  /** Cancel first when still running. */
-  readonly force?: boolean | null | undefined;
+  // A failure leaves a task without a job, which is harmless: its worker was told to stop and its events are ignored.
+  if (taskSequence !== null) await deps.broker.deleteTask(taskSequence).catch(() => false);
+  return { deletedId: id };
 }

@@ -1,88 +1,96 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { SignedLinks } from '../auth/signed-links.ts';
 import { highlightsWords } from '../captions/caption-rules.ts';
-import type { ExportFormat, ExportRequest } from '../captions/export-options.ts';
+import {
+  EXPORT_FORMATS,
+  type ExportFormat,
+  ExportOptions,
+  type ExportRequest,
+} from '../captions/export-options.ts';
 import { contentTypeOf, fileExtensionOf, transcriptWriter } from '../captions/transcript-formats.ts';
+import type { Environment } from '../domain/environment.ts';
 import { ValidationError } from '../domain/errors.ts';
 import type { JobView } from '../domain/job-view.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { Segment } from '../domain/transcript.ts';
-import type { JobReader } from '../storage/job-reader.ts';
+import { validate } from '../domain/validate.ts';
+import type { Storage } from '../storage/open-storage.ts';
 
-/** Content up to this size comes in the answer; more is fetched from the URL. */
+/** Files up to this size are part of the answer; larger ones are fetched from the URL. */
 const MAX_INLINE_BYTES = 256 * 1024;
 const LINK_LIFETIME_MS = 3_600_000;
 const PAGE_SIZE = 500;
 
-export interface ExportPorts {
-  readonly reader: JobReader;
-  readonly now: () => Date;
-  readonly exportUrl: (jobId: string, request: ExportRequest, expiresAt: Date) => string;
-  /** A SHA-256 that is fed piece by piece. */
-  readonly startHash: () => { update(text: string): void; hex(): string };
-  /**
-   * Runs few exports at once and lets the others wait.
-   * @throws UnavailableError when too many wait.
-   */
-  readonly limited: <Result>(work: () => Promise<Result>) => Promise<Result>;
+export const ExportInput = z.object({
+  jobId: z.string(),
+  format: z.enum(EXPORT_FORMATS),
+  options: ExportOptions,
+});
+export type ExportInput = z.input<typeof ExportInput>;
+
+export interface ExportView {
+  readonly format: ExportFormat;
+  readonly contentType: string;
+  /** Null above 256 KiB: fetch `url`. */
+  readonly content: string | null;
+  readonly url: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  readonly expiresAt: Date;
 }
 
-/** The whole transcript in a file format; null while there is no segment or no such job. */
-export async function exportTranscript(
-  ports: ExportPorts,
+/** A transcript as a file; `chunks` are read as fast as the client takes them. */
+export interface ExportFile {
+  readonly contentType: string;
+  /** Name to save it as. */
+  readonly filename: string;
+  readonly chunks: AsyncGenerator<string, void, void>;
+}
+
+export interface ExportDeps extends Pick<Storage, 'reader'> {
+  readonly links: SignedLinks;
+  readonly environment: Pick<Environment, 'now'>;
+}
+
+/**
+ * Opens a transcript as a file, which is read a page of segments at a time; null while there is no segment, or no such
+ * job.
+ *
+ * @throws ValidationError.
+ */
+export async function openExport(
+  { reader }: Pick<Storage, 'reader'>,
   by: Principal,
-  jobId: string,
-  request: ExportRequest,
-): Promise<ExportView | null> {
-  checkOptions(request);
-  const job = (await ports.reader.find(by.tenantId, [jobId])).get(jobId);
+  input: ExportInput,
+): Promise<ExportFile | null> {
+  const { jobId, ...request } = validate(ExportInput, input, []);
+  const job = (await reader.find(by.tenantId, [jobId])).get(jobId);
   if (job === undefined) return null;
-  checkWordTimes(job, request);
-  return ports.limited(() => describeExport(ports, job, request));
-}
-
-async function describeExport(
-  ports: ExportPorts,
-  job: JobView,
-  request: ExportRequest,
-): Promise<ExportView | null> {
-  const pieces = await openExport(ports, job, request);
-  if (pieces === null) return null;
-  const hash = ports.startHash();
-  const encoder = new TextEncoder();
-  const inline: string[] = [];
-  let sizeBytes = 0;
-  for await (const piece of pieces) {
-    hash.update(piece);
-    sizeBytes += encoder.encode(piece).byteLength;
-    if (sizeBytes <= MAX_INLINE_BYTES) inline.push(piece);
-  }
-  const expiresAt = new Date(ports.now().getTime() + LINK_LIFETIME_MS);
+  requireWordTimes(job, request);
+  const first = await reader.segments(by.tenantId, jobId, 0, PAGE_SIZE);
+  if (first.length === 0) return null;
   return {
-    format: request.format,
     contentType: contentTypeOf(request.format),
-    content: sizeBytes <= MAX_INLINE_BYTES ? inline.join('') : null,
-    url: ports.exportUrl(job.id, request, expiresAt),
-    sizeBytes,
-    sha256: hash.hex(),
-    expiresAt,
+    filename: exportFilename(job, request.format),
+    chunks: writePages(reader, job, request, first),
   };
 }
 
-/** The document, a page of segments at a time, read as it is taken. */
-export async function openExport(
-  ports: Pick<ExportPorts, 'reader'>,
-  job: JobView,
-  request: ExportRequest,
-): Promise<AsyncGenerator<string> | null> {
-  const first = await ports.reader.segments(job.id, 0, PAGE_SIZE);
-  return first.length === 0 ? null : writePages(ports.reader, job, request, first);
+function requireWordTimes(job: JobView, { format, options }: ExportRequest): void {
+  const marksWords = (format === 'SRT' || format === 'VTT') && highlightsWords(options);
+  if (!marksWords || job.options.timestamps === 'WORD') return;
+  const field = options.highlightWords === null ? 'preset' : 'highlightWords';
+  const message = `\`${field}\` marks words, and this transcript has no word times; submit with \`timestamps: WORD\`.`;
+  throw new ValidationError([{ path: ['options', field], rule: 'unsupported', message }], 'UNSUPPORTED');
 }
 
 async function* writePages(
-  reader: JobReader,
+  reader: Storage['reader'],
   job: JobView,
   { format, options }: ExportRequest,
   first: readonly Segment[],
-): AsyncGenerator<string> {
+): AsyncGenerator<string, void, void> {
   const { durationSeconds } = job.audio;
   const transcript = {
     language: job.transcript?.language ?? null,
@@ -94,47 +102,46 @@ async function* writePages(
   for (let read = page.length; ; read += page.length) {
     yield [...writer.segments(page)].join('');
     if (page.length < PAGE_SIZE) break;
-    page = await reader.segments(job.id, read, PAGE_SIZE);
+    page = await reader.segments(job.tenantId, job.id, read, PAGE_SIZE);
   }
   yield writer.end();
 }
 
-/** Direction overrides among them could disguise the ending of a file name. */
+/** Direction overrides among them could disguise the extension of a file. */
 const INVISIBLE_IN_NAMES = /[\p{Bidi_Control}\p{Cc}]/gu;
 
-/** The name to save it as: the recording's, with the format's ending. */
-export function exportFilename(job: JobView, request: ExportRequest): string {
+/** The recording's name with the extension of the format. */
+export function exportFilename(job: JobView, format: ExportFormat): string {
   const name = (job.audio.filename ?? job.id).replace(INVISIBLE_IN_NAMES, '');
   const stem = name.replace(/\.[^.]*$/, '') || job.id;
-  return `${stem}.${fileExtensionOf(request.format)}`;
+  return `${stem}.${fileExtensionOf(format)}`;
 }
 
-function checkOptions({ options: { maxCharsPerLine, maxLines } }: ExportRequest): void {
-  const refuse = (field: string, limits: string) => {
-    const message = `\`${field}\` must be ${limits}.`;
-    throw new ValidationError([{ path: ['options', field], rule: 'range', message }]);
+/** Describes the whole transcript as a file, with its content when it is small; null as for `openExport`. */
+export async function describeExport(
+  deps: ExportDeps,
+  by: Principal,
+  input: ExportInput,
+): Promise<ExportView | null> {
+  const request = validate(ExportInput, input, []);
+  const file = await openExport(deps, by, input);
+  if (file === null) return null;
+  const hash = createHash('sha256');
+  const inline: string[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of file.chunks) {
+    hash.update(chunk);
+    sizeBytes += Buffer.byteLength(chunk);
+    if (sizeBytes <= MAX_INLINE_BYTES) inline.push(chunk);
+  }
+  const expiresAt = new Date(deps.environment.now().getTime() + LINK_LIFETIME_MS);
+  return {
+    format: request.format,
+    contentType: file.contentType,
+    content: sizeBytes <= MAX_INLINE_BYTES ? inline.join('') : null,
+    url: deps.links.exportUrl(by.tenantId, request.jobId, request, expiresAt),
+    sizeBytes,
+    sha256: hash.digest('hex'),
+    expiresAt,
   };
-  const isWithin = (value: number | null, min: number, max: number) =>
-    value === null || (value >= min && value <= max);
-  if (!isWithin(maxCharsPerLine, 10, 120)) refuse('maxCharsPerLine', '10 to 120');
-  if (!isWithin(maxLines, 1, 5)) refuse('maxLines', '1 to 5');
-}
-
-function checkWordTimes(job: JobView, { format, options }: ExportRequest): void {
-  const marksWords = (format === 'SRT' || format === 'VTT') && highlightsWords(options);
-  if (!marksWords || job.options.timestamps === 'WORD') return;
-  const field = options.highlightWords === null ? 'preset' : 'highlightWords';
-  const message = `\`${field}\` marks words, and this transcript has no word times; submit with \`timestamps: WORD\`.`;
-  throw new ValidationError([{ path: ['options', field], rule: 'unsupported', message }], 'UNSUPPORTED');
-}
-
-export interface ExportView {
-  readonly format: ExportFormat;
-  readonly contentType: string;
-  /** Null above 256 KiB: fetch `url`. */
-  readonly content: string | null;
-  readonly url: string;
-  readonly sizeBytes: number;
-  readonly sha256: string;
-  readonly expiresAt: Date;
 }

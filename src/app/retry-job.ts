@@ -1,108 +1,76 @@
 import { z } from 'zod';
-import { InvalidStateError, NotFoundError, ValidationError } from '../domain/errors.ts';
+import { InvalidStateError } from '../domain/errors.ts';
 import { advance } from '../domain/lifecycle.ts';
 import { contextOf, type LifecyclePorts } from '../domain/lifecycle-events.ts';
 import type { Principal } from '../domain/principal.ts';
+import { IdempotencyKey, optional, text, validate } from '../domain/validate.ts';
 import { JOB_PRIORITIES, type JobPriority } from '../domain/vocabulary.ts';
 import type { Broker } from '../messaging/broker.ts';
 import type { StoredJob } from '../storage/job-rows.ts';
-import type { JobStore } from '../storage/job-store.ts';
 import type { JobTransaction } from '../storage/job-transaction.ts';
-import type { ModelStore } from '../storage/model-store.ts';
-import { replayOf } from './submit-job.ts';
-import { validate } from './validate.ts';
+import type { Storage } from '../storage/open-storage.ts';
+import { checkModel } from './check-engine-options.ts';
+import { replayedJob, usedKey } from './idempotency.ts';
 
-const RetryJob = z.object({
+export const RetryJobInput = z.object({
   id: z.string(),
-  model: z.string().min(1).max(100).nullish(),
-  priority: z.enum(JOB_PRIORITIES).nullish(),
-  idempotencyKey: z.string().min(8).max(128).nullish(),
+  model: optional(text(1, 100)),
+  priority: optional(z.enum(JOB_PRIORITIES)),
+  idempotencyKey: optional(IdempotencyKey),
 });
+export type RetryJobInput = z.input<typeof RetryJobInput>;
 
-export interface RetryJobPorts extends LifecyclePorts {
-  readonly store: JobStore;
-  readonly models: ModelStore;
+export interface RetryJobDeps extends Pick<Storage, 'store' | 'models'>, LifecyclePorts {
   readonly broker: Broker;
-  readonly hash: (text: string) => string;
 }
 
 /**
- * Tries a failed job again: the same id, the next attempt, a fresh allowance. It continues at the checkpoint,
- * unless another model is asked for: then the transcript is made anew.
+ * Runs a failed job again: the same id, the next attempt, as many attempts as at first. It continues at the checkpoint,
+ * unless another model is requested; then the transcript starts over.
  *
  * @throws NotFoundError, InvalidStateError, ValidationError, IdempotencyError, UnavailableError.
  */
 export async function retryJob(
-  ports: RetryJobPorts,
+  deps: RetryJobDeps,
   by: Principal,
-  raw: RetryJobInput,
+  input: RetryJobInput,
 ): Promise<{ readonly jobId: string; readonly replayed: boolean }> {
-  const input = validate(RetryJob, raw, ['input']);
-  const now = ports.environment.now();
-  const known = input.model == null ? [] : await ports.models.known();
-  const claim = await ports.store.transaction(async (jobs) => {
-    if (input.idempotencyKey != null) {
-      const claimed = await jobs.claimKey({
-        tenantId: by.tenantId,
-        operation: 'retryJob',
-        key: input.idempotencyKey,
-        inputHash: ports.hash(JSON.stringify(input)),
-        jobId: input.id,
-        now,
-      });
-      if (!claimed.claimed) return claimed;
-    }
-    const stored = (await jobs.lock([input.id])).get(input.id);
-    if (stored === undefined || stored.tenantId !== by.tenantId) {
-      throw new NotFoundError('job', input.id, ['input', 'id']);
-    }
-    const engineModels = known.filter((model) => model.engine === stored.job.engines[0]);
-    if (
-      input.model != null &&
-      engineModels.length > 0 &&
-      !engineModels.some((model) => model.name === input.model)
-    ) {
-      const message = `\`model\` ${input.model} is not known: ${engineModels.map((model) => model.name).join(', ')}.`;
-      throw new ValidationError([{ path: ['input', 'model'], rule: 'known', message }]);
-    }
-    await requeue(ports, jobs, stored, { model: input.model ?? null, priority: input.priority ?? null });
-    return { claimed: true as const };
+  const valid = validate(RetryJobInput, input, ['input']);
+  const { id, model, priority } = valid;
+  const key = usedKey('retryJob', by, valid, deps.environment.now());
+  const models = model === null ? [] : await deps.models.known();
+  const claim = await deps.store.transaction(async (jobs) => {
+    const claimed = key === null ? { claimed: true as const } : await jobs.claimKey({ ...key, jobId: id });
+    if (!claimed.claimed) return claimed;
+    const stored = await jobs.lockOwn(by.tenantId, id);
+    if (model !== null) checkModel(models, stored.job.engines[0], model);
+    await requeue(deps, jobs, stored, { model, priority });
+    return claimed;
   });
-  return claim.claimed ? { jobId: input.id, replayed: false } : { jobId: replayOf(claim), replayed: true };
+  return claim.claimed ? { jobId: id, replayed: false } : { jobId: replayedJob(claim), replayed: true };
 }
 
 /** @throws InvalidStateError unless the job is FAILED. */
 export async function requeue(
-  ports: LifecyclePorts & { readonly broker: Pick<Broker, 'clearCancel'> },
+  deps: Omit<RetryJobDeps, 'models' | 'store'>,
   jobs: JobTransaction,
-  stored: StoredJob,
-  change: {
-    readonly model: string | null;
-    readonly priority: (typeof JOB_PRIORITIES)[number] | null;
-  },
+  { job }: StoredJob,
+  { model, priority }: { readonly model: string | null; readonly priority: JobPriority | null },
 ): Promise<void> {
-  const { job } = stored;
-  const context = contextOf(ports);
-  const moved = advance(job, { type: 'retried', startOver: change.model !== null }, context);
+  const context = contextOf(deps);
+  const moved = advance(job, { type: 'retried', startOver: model !== null }, context);
   if (!moved.ok) {
-    throw new InvalidStateError(`The job is ${job.status}; only a FAILED job can be retried.`, job.status, [
-      'FAILED',
-    ]);
+    const message = `The job is ${job.status}; only a FAILED job can be retried.`;
+    throw new InvalidStateError(message, job.status, ['FAILED']);
   }
   // Rare (a deadline passed while a cancel was pending), so it may hold the row for a round trip.
-  if (job.cancelRequestedAt !== null) await ports.broker.clearCancel(job.id);
+  if (job.cancelRequestedAt !== null) await deps.broker.clearCancel(job.id);
   await jobs.apply([
     {
-      ...{ job: moved.job, at: context.now },
-      ...(change.model === null ? {} : { model: change.model, dropSegmentsFrom: 0 }),
-      ...(change.priority === null ? {} : { priority: change.priority }),
+      job: moved.job,
+      at: context.now,
+      ...(model === null ? {} : { model, dropSegmentsFrom: 0 }),
+      ...(priority === null ? {} : { priority }),
     },
   ]);
-}
-
-export interface RetryJobInput {
-  readonly id: string;
-  readonly model?: string | null | undefined;
-  readonly priority?: JobPriority | null | undefined;
-  readonly idempotencyKey?: string | null | undefined;
 }

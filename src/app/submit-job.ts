@@ -1,220 +1,184 @@
 import { z } from 'zod';
+import type { ServerConfig } from '../config/config.ts';
 import type { Environment } from '../domain/environment.ts';
-import { IdempotencyError, ValidationError, type ValidationIssue } from '../domain/errors.ts';
+import { AudioSourceError, NotFoundError, ValidationError } from '../domain/errors.ts';
 import { toId } from '../domain/ids.ts';
 import type { JobView } from '../domain/job-view.ts';
 import type { NewJob } from '../domain/new-job.ts';
 import type { Principal } from '../domain/principal.ts';
-import {
-  DEFAULT_MODEL,
-  ENGINES,
-  type Engine,
-  JOB_PRIORITIES,
-  type JobPriority,
-  TIMESTAMP_GRANULARITIES,
-  type TranscriptionOptions,
-} from '../domain/vocabulary.ts';
+import { TranscriptionOptions } from '../domain/transcription-options.ts';
+import { defaulted, IdempotencyKey, optional, text, validate } from '../domain/validate.ts';
+import { ENGINES, JOB_PRIORITIES } from '../domain/vocabulary.ts';
+import { urlProblem } from '../network/url-guard.ts';
 import type { KeyClaim, UsedKey } from '../storage/idempotency-keys.ts';
-import type { JobReader } from '../storage/job-reader.ts';
-import type { JobStore } from '../storage/job-store.ts';
-import type { ModelStore } from '../storage/model-store.ts';
-import type { TenantStore } from '../storage/tenant-store.ts';
-import { checkCapabilities, checkModel } from './check-engine-options.ts';
-import { type FindAudioPorts, findAudio } from './find-audio.ts';
-import { validate } from './validate.ts';
+import type { Storage } from '../storage/open-storage.ts';
+import { claimUpload } from '../uploads/stored-upload.ts';
+import type { UploadDeps } from '../uploads/upload-deps.ts';
+import { checkEngineOptions } from './check-engine-options.ts';
+import { replayedJob, usedKey } from './idempotency.ts';
 
 const MAX_METADATA_BYTES = 4096;
+const MAX_FILENAME_CHARS = 255;
+const DAY_MS = 86_400_000;
 
-/** BCP 47 in the shapes that engines understand: language, script, region. Source: RFC 5646 §2.1. */
-const LanguageTag = z
-  .string()
-  .regex(
-    /^[a-zA-Z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?$/,
-    'must be a BCP 47 tag such as `en` or `pt-BR`',
-  );
-
-const optional = <Schema extends z.ZodType>(schema: Schema) =>
-  schema.nullish().transform((value) => value ?? null);
-
-const SubmitJob = z.object({
-  audio: z
-    .object({ url: optional(z.string().max(4096)), uploadId: optional(z.string()) })
-    .refine(
-      (audio) => (audio.url === null) !== (audio.uploadId === null),
-      'needs exactly one of `url` and `uploadId`',
+const AudioSource = z
+  .object({
+    url: optional(
+      z
+        .url({ protocol: /^https?$/, normalize: true, error: 'must be an absolute http or https URL' })
+        .max(4096),
     ),
+    uploadId: optional(z.string()),
+  })
+  .transform(({ url, uploadId }, context) => {
+    if (url !== null && uploadId === null) return { url };
+    if (uploadId !== null && url === null) return { uploadId };
+    const message = 'needs exactly one of `url` and `uploadId`';
+    context.addIssue({ code: 'custom', message, params: { rule: 'oneOf' } });
+    return z.NEVER;
+  });
+
+export const SubmitJobInput = TranscriptionOptions.extend({
+  audio: AudioSource,
   engines: optional(
     z
       .array(z.enum(ENGINES))
       .min(1)
       .max(ENGINES.length)
-      .refine((engines) => new Set(engines).size === engines.length, 'must not name an engine twice'),
+      .refine((engines) => new Set(engines).size === engines.length, {
+        error: 'must not name an engine twice',
+        params: { rule: 'unique' },
+      }),
   ),
-  model: optional(z.string().min(1).max(100)),
-  deadline: optional(z.date()),
-  language: optional(LanguageTag),
-  timestamps: z.enum(TIMESTAMP_GRANULARITIES).nullish(),
-  diarize: z.boolean().nullish(),
-  translateToEnglish: z.boolean().nullish(),
-  vocabulary: optional(z.array(z.string().min(1).max(100)).max(100)),
-  priority: z.enum(JOB_PRIORITIES).nullish(),
+  priority: defaulted(z.enum(JOB_PRIORITIES), 'NORMAL'),
   scheduledFor: optional(z.date()),
-  tags: optional(z.array(z.string().min(1).max(64)).max(10)),
+  deadline: optional(z.date()),
+  tags: defaulted(z.array(text(1, 64)).max(10), []),
   metadata: optional(
     z
       .record(z.string(), z.unknown())
-      .refine(
-        (value) => new TextEncoder().encode(JSON.stringify(value)).byteLength <= MAX_METADATA_BYTES,
-        `must be at most ${MAX_METADATA_BYTES} bytes of JSON`,
-      ),
+      .readonly()
+      .refine((value) => Buffer.byteLength(JSON.stringify(value)) <= MAX_METADATA_BYTES, {
+        error: `must have at most ${MAX_METADATA_BYTES} bytes of JSON`,
+        params: { rule: 'max' },
+      }),
   ),
-  externalId: optional(z.string().min(1).max(128)),
-  idempotencyKey: optional(z.string().min(8).max(128)),
-});
-type ValidInput = z.infer<typeof SubmitJob>;
+  externalId: optional(text(1, 128)),
+  idempotencyKey: optional(IdempotencyKey),
+}).refine(
+  ({ deadline, scheduledFor }) => deadline === null || scheduledFor === null || deadline > scheduledFor,
+  { error: 'must be after `scheduledFor`', path: ['deadline'], params: { rule: 'after' } },
+);
+export type SubmitJobInput = z.input<typeof SubmitJobInput>;
+type ValidInput = z.output<typeof SubmitJobInput>;
 
-export interface SubmitJobPorts extends FindAudioPorts {
-  readonly store: JobStore;
-  readonly reader: JobReader;
-  readonly models: ModelStore;
-  readonly tenants: TenantStore;
+export interface SubmitJobDeps extends Pick<Storage, 'store' | 'reader' | 'models' | 'tenants'> {
+  readonly uploads: UploadDeps;
   readonly environment: Environment;
-  readonly policy: { readonly maxAttempts: number; readonly defaultEngines: readonly Engine[] };
-  readonly hash: (text: string) => string;
+  readonly config: Pick<
+    ServerConfig,
+    'MAX_ATTEMPTS' | 'DEFAULT_ENGINES' | 'RETENTION_DAYS' | 'AUDIO_ALLOWED_NETWORKS'
+  >;
 }
 
 /**
- * Accepts a job: stored in one transaction with its idempotency key, so that it is either wholly there
- * or not at all. Reading the audio is the worker's business.
+ * Accepts a job: stored in one transaction with its idempotency key, so that both exist or neither. The recording
+ * itself is read by the worker.
  *
  * @throws ValidationError, AudioSourceError, IdempotencyError, UnavailableError.
  */
 export async function submitJob(
-  ports: SubmitJobPorts,
+  deps: SubmitJobDeps,
   by: Principal,
-  raw: SubmitJobInput,
+  input: SubmitJobInput,
 ): Promise<{ readonly job: JobView; readonly replayed: boolean }> {
-  const input = validate(SubmitJob, raw, ['input']);
-  const now = ports.environment.now();
-  const key = keyOf(ports, by, input, now);
-  // First of all: what an earlier call was given need not be there any more, and its job is the answer all the same.
-  const earlier = key === null ? null : await ports.store.earlierClaim(key);
-  const claim = earlier ?? (await insertOnce(ports, await newJob(ports, by, input, now), input, key));
-  const jobId = claim.claimed ? claim.jobId : replayOf(claim);
-  const view = (await ports.reader.find(by.tenantId, [jobId])).get(jobId);
-  if (view === undefined) throw new Error(`job ${jobId} vanished while it was submitted`);
-  return { job: view, replayed: !claim.claimed };
+  const valid = validate(SubmitJobInput, input, ['input']);
+  const now = deps.environment.now();
+  const key = usedKey('submitJob', by, valid, now);
+  // Before anything else is checked: the upload and the model of the first call may be gone, but its job is the answer.
+  const earlier = key === null ? null : await deps.store.earlierClaim(key);
+  const claim = earlier ?? (await insertOnce(deps, await newJob(deps, by, valid, now), key));
+  const jobId = claim.claimed ? claim.jobId : replayedJob(claim);
+  const job = (await deps.reader.find(by.tenantId, [jobId])).get(jobId);
+  if (job === undefined) throw new Error(`job ${jobId} was deleted while it was submitted`);
+  return { job, replayed: !claim.claimed };
 }
 
-function keyOf(ports: SubmitJobPorts, by: Principal, input: ValidInput, now: Date): UsedKey | null {
-  const { idempotencyKey: key } = input;
-  if (key === null) return null;
-  const inputHash = ports.hash(JSON.stringify(input));
-  return { tenantId: by.tenantId, operation: 'submitJob', key, inputHash, now };
-}
-
-async function newJob(ports: SubmitJobPorts, by: Principal, input: ValidInput, now: Date): Promise<NewJob> {
-  const engines =
-    input.engines ?? (await ports.tenants.defaultEngines(by.tenantId)) ?? ports.policy.defaultEngines;
-  const options = optionsOf(input);
-  checkCapabilities(engines, options);
-  if (input.model !== null) checkModel(await ports.models.known(), engines, options);
+async function newJob(deps: SubmitJobDeps, by: Principal, input: ValidInput, now: Date): Promise<NewJob> {
+  const { audio, engines: wanted, tags, idempotencyKey: _key, ...rest } = input;
+  const { priority, scheduledFor, deadline, metadata, externalId, ...options } = rest;
+  const { MAX_ATTEMPTS: maxAttempts, DEFAULT_ENGINES } = deps.config;
+  const engines = wanted ?? (await deps.tenants.defaultEngines(by.tenantId)) ?? DEFAULT_ENGINES;
+  await checkEngineOptions(deps.models, engines, options);
   return {
-    id: toId('Job', ports.environment.uuid()),
+    id: toId('Job', deps.environment.uuid()),
     tenantId: by.tenantId,
-    externalId: input.externalId,
-    engines,
-    priority: input.priority ?? 'NORMAL',
-    tags: [...new Set(input.tags ?? [])],
-    metadata: input.metadata,
-    ...(await findAudio(ports, by, input.audio)),
-    options,
+    source: audio,
+    audio: await describeAudio(deps, by, audio),
+    tags: [...new Set(tags)],
     submittedAt: now,
-    scheduledFor: input.scheduledFor,
-    deadline: input.deadline,
-    maxAttempts: ports.policy.maxAttempts,
+    maxAttempts,
+    ...{ engines, options, priority, scheduledFor, deadline, metadata, externalId },
   };
 }
 
-type Submitted = { readonly claimed: true; readonly jobId: string } | Extract<KeyClaim, { claimed: false }>;
+/** What is known about a recording before a worker reads it: of a URL its name, of an upload everything. */
+async function describeAudio(
+  deps: SubmitJobDeps,
+  by: Principal,
+  source: NewJob['source'],
+): Promise<NewJob['audio']> {
+  if ('url' in source) {
+    const url = new URL(source.url);
+    const problem = urlProblem(url, deps.config.AUDIO_ALLOWED_NETWORKS);
+    if (problem !== null) throw new AudioSourceError('URL_BLOCKED', problem, ['input', 'audio', 'url']);
+    return { filename: filenameOf(url), contentType: null, sizeBytes: null, sha256: null };
+  }
+  const keepUntil = new Date(deps.environment.now().getTime() + deps.config.RETENTION_DAYS * DAY_MS);
+  try {
+    const upload = await claimUpload(deps.uploads, by, source.uploadId, keepUntil);
+    const { filename, contentType, sizeBytes, storedSha256: sha256 } = upload;
+    return { filename, contentType, sizeBytes, sha256 };
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    throw new AudioSourceError('AUDIO_UNREACHABLE', error.message, ['input', 'audio', 'uploadId']);
+  }
+}
+
+function filenameOf(url: URL): string | null {
+  const last = url.pathname.split('/').at(-1) ?? '';
+  if (last === '') return null;
+  try {
+    return decodeURIComponent(last).slice(0, MAX_FILENAME_CHARS);
+  } catch {
+    return last.slice(0, MAX_FILENAME_CHARS); // A stray percent sign is legal in a file name.
+  }
+}
 
 async function insertOnce(
-  ports: SubmitJobPorts,
+  { store }: SubmitJobDeps,
   job: NewJob,
-  input: ValidInput,
   key: UsedKey | null,
-): Promise<Submitted> {
+): Promise<{ readonly claimed: true; readonly jobId: string } | Extract<KeyClaim, { claimed: false }>> {
   const inserted = { claimed: true, jobId: job.id } as const;
   if (key === null) {
-    checkTimes(input, job.submittedAt);
-    await ports.store.insert(job);
+    checkDeadline(job);
+    await store.insert(job);
     return inserted;
   }
-  return ports.store.transaction(async (jobs) => {
+  return store.transaction(async (jobs) => {
     // Another call with the key may have come in between.
     const claim = await jobs.claimKey({ ...key, jobId: job.id });
     if (!claim.claimed) return claim;
     // Only now: a call that is repeated after its deadline still gets its job.
-    checkTimes(input, job.submittedAt);
+    checkDeadline(job);
     await jobs.insert(job);
     return inserted;
   });
 }
 
-/** The job of an earlier call with the same key. @throws IdempotencyError when that call asked for something else. */
-export function replayOf(claim: Extract<KeyClaim, { claimed: false }>): string {
-  if (claim.sameInput) return claim.jobId;
-  throw new IdempotencyError(
-    'IDEMPOTENCY_MISMATCH',
-    'This idempotencyKey was used with a different input in the last 24 hours. Use a new key for a new request.',
-    { jobId: claim.jobId, firstUsedAt: claim.firstUsedAt },
-  );
-}
-
-function optionsOf(input: ValidInput): TranscriptionOptions {
-  return {
-    model: input.model ?? DEFAULT_MODEL,
-    language: input.language,
-    timestamps: input.timestamps ?? 'SEGMENT',
-    diarize: input.diarize ?? false,
-    translateToEnglish: input.translateToEnglish ?? false,
-    vocabulary: input.vocabulary ?? [],
-  };
-}
-
-function checkTimes(input: ValidInput, now: Date): void {
-  const issues: ValidationIssue[] = [];
-  if (input.deadline !== null && input.deadline <= now) {
-    issues.push({
-      path: ['input', 'deadline'],
-      rule: 'future',
-      message: '`deadline` must be in the future.',
-    });
-  }
-  if (input.deadline !== null && input.scheduledFor !== null && input.deadline <= input.scheduledFor) {
-    issues.push({
-      path: ['input', 'deadline'],
-      rule: 'task',
-      message: '`deadline` must be after `scheduledFor`.',
-    });
-  }
-  if (issues.length > 0) throw new ValidationError(issues);
-}
-
-export interface SubmitJobInput {
-  readonly audio: { readonly url?: string | null | undefined; readonly uploadId?: string | null | undefined };
-  readonly engines?: readonly Engine[] | null | undefined;
-  readonly model?: string | null | undefined;
-  readonly deadline?: Date | null | undefined;
-  readonly language?: string | null | undefined;
-  readonly timestamps?: TranscriptionOptions['timestamps'] | null | undefined;
-  readonly diarize?: boolean | null | undefined;
-  readonly translateToEnglish?: boolean | null | undefined;
-  readonly vocabulary?: readonly string[] | null | undefined;
-  readonly priority?: JobPriority | null | undefined;
-  readonly scheduledFor?: Date | null | undefined;
-  readonly tags?: readonly string[] | null | undefined;
-  readonly metadata?: Readonly<Record<string, unknown>> | null | undefined;
-  readonly externalId?: string | null | undefined;
-  readonly idempotencyKey?: string | null | undefined;
+function checkDeadline({ deadline, submittedAt }: NewJob): void {
+  if (deadline === null || deadline > submittedAt) return;
+  const message = '`deadline` must be in the future.';
+  throw new ValidationError([{ path: ['input', 'deadline'], rule: 'future', message }]);
 }

@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { Principal } from '../domain/principal.ts';
 
-/** Everybody is one tenant until keys exist; this is the only place that says so. */
+/** All callers are one tenant until there are API keys; no other file names that tenant. */
 export const ANONYMOUS: Principal = { tenantId: 'ten_default', actor: 'anonymous' };
 
 /**
- * Who sends a request or opens a socket.
+ * The principal of a request or a websocket.
  *
- * @param _connectionParams What a websocket client gives with `connection_init`; empty for HTTP.
+ * @param _connectionParams What a websocket client sends with `connection_init`; empty for HTTP.
  */
 export async function authenticate(
   _request: IncomingMessage,

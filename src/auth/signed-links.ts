@@ -1,59 +1,71 @@
-import {
-  CAPTION_PRESETS,
-  EXPORT_FORMATS,
-  type ExportFormat,
-  type ExportOptions,
-  type ExportRequest,
-} from '../captions/export-options.ts';
-import { checkSignature, type SignatureCheck, signUrl } from './signed-url.ts';
+import { EXPORT_FORMATS, ExportOptions, type ExportRequest } from '../captions/export-options.ts';
+import type { Principal } from '../domain/principal.ts';
+import { checkSignature, signUrl } from './signed-url.ts';
+
+/** Longer than a task waits in any queue and all its runs take. */
+const CONTENT_LINK_LIFETIME_MS = 30 * 86_400_000;
 
 export interface SignedLinksOptions {
   readonly secret: string;
-  /** Where clients reach this server, without a trailing slash; asked each time, as a port may be chosen late. */
-  baseUrl(): string;
-  /** Where workers reach it, when that differs. */
-  workerBaseUrl?: () => string;
-  now?: () => Date;
+  readonly baseUrl: string;
+  /** Where workers reach this server, when that differs. */
+  readonly workerBaseUrl?: string | undefined;
+  readonly now?: () => Date;
 }
 
-/** Makes and checks the signed, expiring addresses of uploads and exports. */
+/** In whose name a link may be used, or why it may not. */
+export type LinkCheck =
+  | { readonly principal: Principal }
+  | { readonly principal: null; readonly problem: 'EXPIRED' | 'INVALID' };
+
+/** Makes and checks the signed, expiring links of uploads and exports. Each names the tenant that it was made for. */
 export class SignedLinks {
+  /** Where clients reach this server; set again once it listens, as the port may be chosen late. */
+  baseUrl: string;
   readonly #options: SignedLinksOptions;
 
   constructor(options: SignedLinksOptions) {
+    this.baseUrl = options.baseUrl;
     this.#options = options;
   }
 
   /** Where a client PUTs its recording. */
-  uploadUrl(uploadId: string, expiresAt: Date): string {
-    return this.#sign('PUT', `/uploads/${uploadId}`, {}, expiresAt);
+  uploadUrl(tenantId: string, uploadId: string, expiresAt: Date): string {
+    return this.#sign('PUT', this.baseUrl, `/uploads/${uploadId}`, { tenant: tenantId }, expiresAt);
   }
 
-  /** Where a worker GETs a stored recording; Range works. */
-  signedContentUrl(uploadId: string, ttlMs: number): string {
-    const base = (this.#options.workerBaseUrl ?? this.#options.baseUrl)();
-    const expiresAt = new Date(this.#now().getTime() + ttlMs);
-    return signUrl(
-      this.#options.secret,
-      'GET',
-      new URL(`${withoutSlash(base)}/uploads/${uploadId}/content`),
-      expiresAt,
-    );
+  /** Where a worker GETs a stored recording, whole or in ranges. */
+  contentUrl(tenantId: string, uploadId: string): string {
+    const base = this.#options.workerBaseUrl ?? this.baseUrl;
+    const expiresAt = new Date(this.#now().getTime() + CONTENT_LINK_LIFETIME_MS);
+    return this.#sign('GET', base, `/uploads/${uploadId}/content`, { tenant: tenantId }, expiresAt);
   }
 
-  /** Where anybody with the link GETs a transcript as a file. */
-  signedExportUrl(jobId: string, request: ExportRequest, expiresAt: Date): string {
-    const path = `/exports/${jobId}.${request.format.toLowerCase()}`;
-    return this.#sign('GET', path, parametersOf(request.options), expiresAt);
+  /** Where anyone with the link GETs a transcript as a file. */
+  exportUrl(tenantId: string, jobId: string, { format, options }: ExportRequest, expiresAt: Date): string {
+    const path = `/exports/${jobId}.${format.toLowerCase()}`;
+    const parameters = { tenant: tenantId, options: JSON.stringify(options) };
+    return this.#sign('GET', this.baseUrl, path, parameters, expiresAt);
   }
 
-  check(method: string, url: URL): SignatureCheck {
-    // Whoever may read may ask how much there is to read.
-    return checkSignature(this.#options.secret, method === 'HEAD' ? 'GET' : method, url, this.#now());
+  check(method: string, url: URL): LinkCheck {
+    // A link to read is also good to ask for the size.
+    const signed = method === 'HEAD' ? 'GET' : method;
+    const result = checkSignature(this.#options.secret, signed, url, this.#now());
+    if (result !== 'VALID') return { principal: null, problem: result };
+    const tenantId = url.searchParams.get('tenant');
+    if (tenantId === null) return { principal: null, problem: 'INVALID' };
+    return { principal: { tenantId, actor: 'link' } };
   }
 
-  #sign(method: string, path: string, parameters: Record<string, string>, expiresAt: Date): string {
-    const url = new URL(withoutSlash(this.#options.baseUrl()) + path);
+  #sign(
+    method: string,
+    base: string,
+    path: string,
+    parameters: Readonly<Record<string, string>>,
+    expiresAt: Date,
+  ): string {
+    const url = new URL(base.replace(/\/+$/, '') + path);
     for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
     return signUrl(this.#options.secret, method, url, expiresAt);
   }
@@ -63,42 +75,11 @@ export class SignedLinks {
   }
 }
 
-function withoutSlash(base: string): string {
-  return base.replace(/\/+$/, '');
-}
-
-/** Reads back what `signedExportUrl` wrote; call only after `check`. Null for another address. */
+/** Reads back what `exportUrl` wrote; call only after `check`. Null for another address. */
 export function parseExportUrl(url: URL): { readonly jobId: string; readonly request: ExportRequest } | null {
-  const match = /^\/exports\/([^/.]+)\.([a-z]+)$/.exec(url.pathname);
-  const format = match?.[2]?.toUpperCase() as ExportFormat | undefined;
-  const jobId = match?.[1];
-  if (jobId === undefined || format === undefined || !EXPORT_FORMATS.includes(format)) return null;
-  return { jobId, request: { format, options: optionsOf(url.searchParams) } };
-}
-
-/** An option that is left to its preset has no parameter. */
-function parametersOf(options: ExportOptions): Record<string, string> {
-  const { preset, maxCharsPerLine, maxLines, includeSpeakers, highlightWords } = options;
-  return {
-    preset,
-    speakers: String(includeSpeakers),
-    ...(maxCharsPerLine === null ? {} : { chars: String(maxCharsPerLine) }),
-    ...(maxLines === null ? {} : { lines: String(maxLines) }),
-    ...(highlightWords === null ? {} : { words: String(highlightWords) }),
-  };
-}
-
-function optionsOf(parameters: URLSearchParams): ExportOptions {
-  const read = <Value>(name: string, parse: (text: string) => Value): Value | null => {
-    const text = parameters.get(name);
-    return text === null ? null : parse(text);
-  };
-  const isTrue = (text: string) => text === 'true';
-  return {
-    preset: read('preset', (text) => CAPTION_PRESETS.find((preset) => preset === text)) ?? 'WEB',
-    maxCharsPerLine: read('chars', Number),
-    maxLines: read('lines', Number),
-    includeSpeakers: read('speakers', isTrue) ?? false,
-    highlightWords: read('words', isTrue),
-  };
+  const [, jobId, extension] = /^\/exports\/([^/.]+)\.([a-z]+)$/.exec(url.pathname) ?? [];
+  const format = EXPORT_FORMATS.find((candidate) => candidate.toLowerCase() === extension);
+  if (jobId === undefined || format === undefined) return null;
+  const options = ExportOptions.parse(JSON.parse(url.searchParams.get('options') ?? '{}'));
+  return { jobId, request: { format, options } };
 }

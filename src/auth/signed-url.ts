@@ -2,15 +2,16 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 
 export type SignatureCheck = 'VALID' | 'EXPIRED' | 'INVALID';
 
-/** What a signature is over: the method, the path and every parameter but the signature itself. */
+/** The signature covers the method, the path and every parameter but itself. */
 function signatureOf(secret: string, method: string, url: URL): Buffer {
   const parameters = new URLSearchParams(url.search);
   parameters.delete('signature');
+  // A proxy may reorder them.
   parameters.sort();
   return createHmac('sha256', secret).update(`${method}\n${url.pathname}\n${parameters}`).digest();
 }
 
-/** An URL that anybody who has it may use for this one method, until `expiresAt` (whole seconds). */
+/** A URL that anyone who has it may use for this one method, until `expiresAt` (whole seconds). */
 export function signUrl(secret: string, method: string, url: URL, expiresAt: Date): string {
   const signed = new URL(url);
   signed.searchParams.set('expires', String(Math.floor(expiresAt.getTime() / 1000)));

@@ -1,3 +1,6 @@
+import { z } from 'zod';
+import { defaulted, integer, optional } from '../domain/validate.ts';
+
 export const EXPORT_FORMATS = ['TXT', 'SRT', 'VTT', 'JSON', 'TSV'] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
@@ -5,17 +8,18 @@ export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 export const CAPTION_PRESETS = ['WEB', 'BROADCAST', 'KARAOKE'] as const;
 export type CaptionPreset = (typeof CAPTION_PRESETS)[number];
 
-export interface ExportOptions {
-  readonly preset: CaptionPreset;
-  /** 10 to 120; null is the preset's for the script of each segment. SRT and VTT only. */
-  readonly maxCharsPerLine: number | null;
-  /** 1 to 5; null is the preset's. SRT and VTT only. */
-  readonly maxLines: number | null;
+export const ExportOptions = z.object({
+  preset: defaulted(z.enum(CAPTION_PRESETS), 'WEB'),
+  /** Null is the preset's for the script of each segment. SRT and VTT only. */
+  maxCharsPerLine: optional(integer(10, 120)),
+  /** Null is the preset's. SRT and VTT only. */
+  maxLines: optional(integer(1, 5)),
   /** Names the speaker of each segment that has one; JSON always does. */
-  readonly includeSpeakers: boolean;
+  includeSpeakers: defaulted(z.boolean(), false),
   /** Marks each word while it is spoken, where its time is known; null is the preset's. SRT and VTT only. */
-  readonly highlightWords: boolean | null;
-}
+  highlightWords: optional(z.boolean()),
+});
+export type ExportOptions = Readonly<z.output<typeof ExportOptions>>;
 
 export interface ExportRequest {
   readonly format: ExportFormat;

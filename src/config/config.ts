@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { DEFAULT_MAX_LOST_RUNS, type LifecyclePolicy } from '../domain/lifecycle-events.ts';
 import { ENGINES } from '../domain/vocabulary.ts';
 
 const Url = z.string().url();
@@ -112,6 +113,15 @@ export type WorkerConfig = Readonly<z.infer<typeof WorkerEnvironment>>;
 function isNetwork(text: string): boolean {
   const [, address = '', bits] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
   return isIP(address) !== 0 && Number(bits) <= (isIP(address) === 6 ? 128 : 32);
+}
+
+export function lifecyclePolicyOf(config: ServerConfig): LifecyclePolicy {
+  return {
+    baseDelayMs: config.RETRY_BASE_SECONDS * 1000,
+    maxDelayMs: config.RETRY_MAX_SECONDS * 1000,
+    maxLostRuns: DEFAULT_MAX_LOST_RUNS,
+    retentionMs: config.RETENTION_DAYS * 86_400_000,
+  };
 }
 
 /** The environment is not usable; the message names every variable that is wrong. */

@@ -1,11 +1,6 @@
 import { z } from 'zod';
-import {
-  ENGINES,
-  FAILURE_KINDS,
-  JOB_PRIORITIES,
-  JOB_STAGES,
-  TIMESTAMP_GRANULARITIES,
-} from '../domain/vocabulary.ts';
+import { TranscriptionOptions } from '../domain/transcription-options.ts';
+import { ENGINES, FAILURE_KINDS, JOB_PRIORITIES, JOB_STAGES } from '../domain/vocabulary.ts';
 
 /**
  * The messages between server and worker, version 2 (docs/protocol.md). A reader ignores fields that it does not
@@ -89,14 +84,7 @@ export const TaskMessage = z.object({
   }),
   /** The stretch of the recording to transcribe, in milliseconds; `endMs` null means to its end. */
   range: z.object({ startMs: Milliseconds, endMs: Milliseconds.nullable() }),
-  options: z.object({
-    model: z.string(),
-    language: z.string().nullable(),
-    timestamps: z.enum(TIMESTAMP_GRANULARITIES),
-    diarize: z.boolean(),
-    translateToEnglish: z.boolean(),
-    vocabulary: z.array(z.string()),
-  }),
+  options: TranscriptionOptions,
   /** What is already stored: the run continues there. */
   resume: CheckpointMessage,
   limits: z.object({

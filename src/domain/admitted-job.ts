@@ -1,10 +1,12 @@
 import type { NewJob } from './new-job.ts';
 import type { Checkpoint } from './transcript.ts';
-import { DEFAULT_MODEL, type JobPriority, type QueueName, type TranscriptionOptions } from './vocabulary.ts';
+import { DEFAULT_MODEL, type TranscriptionOptions } from './transcription-options.ts';
+import type { JobPriority, QueueName } from './vocabulary.ts';
 
 /** A task to be published: what admission chose, with all that the task needs. */
 export interface AdmittedJob {
   readonly id: string;
+  readonly tenantId: string;
   readonly queue: QueueName;
   readonly priority: JobPriority;
   readonly attempt: number;

@@ -1,4 +1,5 @@
-import type { Engine, FailureKind, TranscriptionOptions } from './vocabulary.ts';
+import type { TranscriptionOptions } from './transcription-options.ts';
+import type { Engine, FailureKind } from './vocabulary.ts';
 
 /** What an engine can do with any of its models; a worker announces what each model adds or lacks. */
 export interface EngineCapabilities {

@@ -1,3 +1,4 @@
+import type { TranscriptionOptions } from './transcription-options.ts';
 import type {
   AttemptOutcome,
   Engine,
@@ -6,7 +7,6 @@ import type {
   JobStage,
   JobStatus,
   QueueName,
-  TranscriptionOptions,
 } from './vocabulary.ts';
 export interface JobView {
   readonly id: string;

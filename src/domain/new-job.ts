@@ -1,4 +1,5 @@
-import type { Engine, JobPriority, TranscriptionOptions } from './vocabulary.ts';
+import type { TranscriptionOptions } from './transcription-options.ts';
+import type { Engine, JobPriority } from './vocabulary.ts';
 /** A job to insert. */
 export interface NewJob {
   readonly id: string;

@@ -80,19 +80,3 @@ export function queueOf(engine: Engine): QueueName {
 export function engineOf(queue: QueueName): Engine {
   return queue.toUpperCase() as Engine;
 }
-
-/** What the user asked of the transcription, besides the audio. */
-export interface TranscriptionOptions {
-  /** A model's name, or `default`: the worker's own. */
-  readonly model: string;
-  /** BCP 47 tag, or null to detect. */
-  readonly language: string | null;
-  readonly timestamps: TimestampGranularity;
-  readonly diarize: boolean;
-  readonly translateToEnglish: boolean;
-  /** Words and names the recording is likely to contain; at most 100. */
-  readonly vocabulary: readonly string[];
-}
-
-/** The model name that means "whatever the worker has as its default". */
-export const DEFAULT_MODEL = 'default';

@@ -1,16 +1,14 @@
 import DataLoader from 'dataloader';
-import type { Application } from '../app/application.ts';
+import type { Api } from '../app/application.ts';
 import type { AttemptView, JobView, QueuePosition } from '../domain/job-view.ts';
-import type { Principal } from '../domain/principal.ts';
 import type { QueueView } from '../domain/queue-view.ts';
-import type { UploadView } from '../uploads/uploads.ts';
+import type { UploadView } from '../uploads/create-upload.ts';
 
-/** What every resolver gets: who asks, the use cases, and readers that batch. */
+/** What every resolver gets: the service as the caller may use it, and readers that batch. */
 export interface GraphQLContext {
-  readonly app: Application;
-  readonly principal: Principal;
+  readonly api: Api;
   readonly requestId: string;
-  /** Fires when the caller has gone; ends this operation's subscriptions. */
+  /** Aborts when the caller disconnects, which ends this operation's subscriptions. */
   readonly signal: AbortSignal;
   readonly loaders: Loaders;
 }
@@ -26,34 +24,33 @@ export interface Loaders {
 }
 
 /**
- * Batches without remembering: a context lives as long as its subscription, and a job changes between
- * two of its events.
+ * Batches without a cache: a context lives as long as its subscription, and a job changes between two of its events.
  */
-export function createLoaders(app: Application, principal: Principal): Loaders {
+export function createLoaders(api: Api): Loaders {
   const options = { cache: false, maxBatchSize: 100 };
   return {
-    job: new DataLoader((ids) => app.findJobs(principal, ids), options),
-    upload: new DataLoader((ids) => app.findUploads(principal, ids), options),
+    job: new DataLoader((ids) => api.jobs.find(ids), options),
+    upload: new DataLoader((ids) => api.uploads.find(ids), options),
     queue: new DataLoader(async (ids) => {
-      const queues = await app.queues(principal);
+      const queues = await api.queues.list();
       return ids.map((id) => queues.find((queue) => queue.id === id) ?? null);
     }, options),
     attempts: new DataLoader(async (ids) => {
-      const attempts = await app.attemptsOf(ids);
+      const attempts = await api.jobs.attempts(ids);
       return ids.map((id) => attempts.get(id) ?? []);
     }, options),
     queuePosition: new DataLoader(async (ids) => {
-      const positions = await app.queuePositionsOf(ids);
+      const positions = await api.jobs.queuePositions(ids);
       return ids.map((id) => positions.get(id) ?? null);
     }, options),
     speech: new DataLoader(async (ids) => {
-      const byJob = new Map(await Promise.all([...new Set(ids)].map((id) => speechOf(app, id))));
+      const byJob = new Map(await Promise.all([...new Set(ids)].map((id) => speechOf(api, id))));
       return ids.map((id) => byJob.get(id) ?? new Map());
     }, options),
   };
 }
 
-async function speechOf(app: Application, jobId: string): Promise<[string, ReadonlyMap<string, number>]> {
-  const speakers = await app.speakersOf(jobId);
+async function speechOf(api: Api, jobId: string): Promise<[string, ReadonlyMap<string, number>]> {
+  const speakers = await api.transcripts.speakers(jobId);
   return [jobId, new Map(speakers.map(({ id, totalMs }) => [id, totalMs]))];
 }

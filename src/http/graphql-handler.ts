@@ -39,7 +39,8 @@ export function createGraphQLServer(
   return createYoga<OperationContext, GraphQLContext>({
     schema,
     context: ({ principal, requestId, signal }) => {
-      return { app, principal, requestId, signal, loaders: createLoaders(app, principal) };
+      const api = app.as(principal);
+      return { api, requestId, signal, loaders: createLoaders(api) };
     },
     plugins: [...documentLimits(), executionTimeout(executionTimeoutMs), httpStatusOfErrors()],
     maskedErrors: { maskError: (error) => maskError(error) },

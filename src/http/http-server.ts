@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { Application } from '../app/application.ts';
 import type { ServerConfig } from '../config/config.ts';
 import { UnavailableError } from '../domain/errors.ts';
 import type { Logger } from '../observability/logger.ts';
@@ -16,8 +15,7 @@ import { type RouteDeps, route, routeClassOf } from './routes.ts';
 import { dropStalledReader } from './stalled-reader.ts';
 
 export interface HttpServerDeps
-  extends Pick<RouteDeps, 'uploads' | 'links' | 'openExport' | 'health' | 'authenticate' | 'metrics'> {
-  readonly app: Application;
+  extends Pick<RouteDeps, 'app' | 'links' | 'health' | 'authenticate' | 'metrics'> {
   readonly config: Pick<ServerConfig, 'PORT' | 'GRAPHIQL' | 'MAX_WEBSOCKETS'> & HostConfig;
   readonly log: Logger;
   readonly limits?: Partial<TransportLimits>;

@@ -1,27 +1,28 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { printSchema } from 'graphql';
+import type { Api, Application } from '../app/application.ts';
+import type { SignedLinks } from '../auth/signed-links.ts';
 import type { Principal } from '../domain/principal.ts';
 import { schema } from '../graphql/schema.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import { type ExportRouteDeps, getExport } from './export-route.ts';
+import { getExport } from './export-route.ts';
 import { sendGraphiql, wantsGraphiql } from './graphiql-page.ts';
 import { type GraphQLServer, handleGraphQL } from './graphql-handler.ts';
+import type { Health } from './health.ts';
 import { HttpError, sendJson } from './http-error.ts';
 import { currentRequestId } from './request-context.ts';
-import { getUploadContent, putUpload, type UploadRoutesDeps } from './upload-routes.ts';
+import { getUploadContent, putUpload } from './upload-routes.ts';
 
-/** What each part of the service says of itself; `ready` is false while requests would fail. */
-export interface Health {
-  readonly ready: boolean;
-  readonly checks: Readonly<Record<string, string>>;
-}
-
-export interface RouteDeps extends UploadRoutesDeps, ExportRouteDeps {
+export interface RouteDeps {
+  readonly app: Application;
+  readonly links: SignedLinks;
   readonly graphql: GraphQLServer;
   readonly hasGraphiql: boolean;
   /** Null when they are switched off. */
   readonly metrics?: Metrics | null;
   health(): Promise<Health>;
+  /** @throws UnavailableError when too many exports are being written. */
+  readonly limitExports: <Result>(work: () => Promise<Result>) => Promise<Result>;
   authenticate(
     request: IncomingMessage,
     connectionParams: Readonly<Record<string, unknown>>,
@@ -50,13 +51,28 @@ export async function route(deps: RouteDeps, { url, req, res, signal }: Exchange
   const uploadId = UPLOAD_PATH.exec(pathname)?.[1];
   if (uploadId !== undefined) {
     requireMethod(req, ['PUT']);
-    return putUpload(deps, uploadId, url, req, res, signal);
+    return putUpload(linkHolder(deps, req, url), uploadId, req, res, signal);
   }
   requireMethod(req, ['GET', 'HEAD']);
   const contentId = UPLOAD_CONTENT_PATH.exec(pathname)?.[1];
-  if (contentId !== undefined) return getUploadContent(deps, contentId, url, req, res);
-  if (pathname.startsWith('/exports/')) return getExport(deps, url, req, res);
+  if (contentId !== undefined) {
+    return getUploadContent(linkHolder(deps, req, url), contentId, req, res);
+  }
+  if (pathname.startsWith('/exports/')) {
+    const api = linkHolder(deps, req, url);
+    return deps.limitExports(() => getExport(api, url, req, res));
+  }
   return sendStaticRoute(deps, pathname, res);
+}
+
+/** The service as the tenant that the signed link was made for. @throws HttpError 403, 410 */
+function linkHolder({ app, links }: RouteDeps, req: IncomingMessage, url: URL): Api {
+  const link = links.check(req.method ?? 'GET', url);
+  if (link.principal !== null) return app.as(link.principal);
+  if (link.problem === 'EXPIRED') {
+    throw new HttpError(410, 'URL_EXPIRED', 'This URL has expired; request a new one from the API.');
+  }
+  throw new HttpError(403, 'SIGNATURE_INVALID', 'The signature of this URL is not valid for this request.');
 }
 
 async function sendStaticRoute(deps: RouteDeps, pathname: string, res: ServerResponse): Promise<void> {

@@ -1,4 +1,4 @@
-import { type CancelJobPorts, pressCancel, storeServerEnd } from '../app/cancel-job.ts';
+import { type CancelJobDeps, pressCancel, storeServerEnd } from '../app/cancel-job.ts';
 import type { AdmittedJob } from '../domain/admitted-job.ts';
 import { deadlineFailure } from '../domain/failures.ts';
 import { admissionOf } from '../domain/job.ts';
@@ -62,7 +62,7 @@ class Rounds {
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
-  readonly #cancelPorts: CancelJobPorts;
+  readonly #cancelPorts: CancelJobDeps;
   readonly #press: Loop;
   readonly #mend: Loop;
   readonly #late = new Rounds();
@@ -74,7 +74,7 @@ export class Reconciler {
   constructor(options: ReconcilerOptions) {
     const { store, broker, environment, lifecycle, log, times } = options;
     this.#options = options;
-    this.#cancelPorts = { store, broker, environment, lifecycle };
+    this.#cancelPorts = { store, broker, environment, lifecycle, log };
     this.#listeningSince = environment.now();
     this.#lastPressAt = this.#listeningSince;
     this.#press = new Loop({

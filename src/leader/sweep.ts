@@ -2,8 +2,8 @@ import type { Environment } from '../domain/environment.ts';
 import type { Database } from '../storage/database.ts';
 import type { JobStore } from '../storage/job-store.ts';
 import { deleteOldRecords } from '../storage/old-records.ts';
-import type { UploadDeps } from '../uploads/upload-store.ts';
-import { sweepExpiredUploads } from '../uploads/uploads.ts';
+import { sweepExpiredUploads } from '../uploads/stored-upload.ts';
+import type { UploadDeps } from '../uploads/upload-deps.ts';
 import { deleteExpired } from './delete-expired.ts';
 
 export interface SweepOptions {

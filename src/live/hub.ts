@@ -1,7 +1,9 @@
 import type { EventMessage, ProgressMessage } from '../contract/messages.ts';
 import { UnavailableError } from '../domain/errors.ts';
+import type { JobView } from '../domain/job-view.ts';
 import type { Logger } from '../observability/logger.ts';
 import { JobChannel, type StoredSnapshot } from './job-channel.ts';
+import { withLiveProgress } from './live-progress.ts';
 
 export interface HubOptions {
   /** Reads jobs as they are stored; absent ids are missing in the answer. */
@@ -74,6 +76,11 @@ export class Hub {
     const entry = this.#progress.get(jobId);
     if (entry === undefined || entry.seenAt < this.#now() - TICK_LIFETIME_MS) return null;
     return entry.progress;
+  }
+
+  /** A job as it was stored, with the progress that its run has reported since. */
+  withProgress(view: JobView): JobView {
+    return withLiveProgress(view, { latest: this.progressOf(view.id), checkpointMs: 0, segmentCount: 0 });
   }
 
   /** A job was changed in the database. */

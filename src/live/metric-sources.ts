@@ -49,15 +49,10 @@ async function storedSamples({ queues }: MeasuredParts, queue: Queue): Promise<r
 }
 
 function workerSamples(registry: WorkerRegistry, queue: Queue): readonly Sample[] {
-  const workers = registry.live(queue);
-  const isAvailable = workers.length === 0 || workers.some((worker) => worker.engineAvailable);
+  const { workersOnline, workersBusy, engineAvailable } = registry.summary(queue);
   return [
-    { name: 'transcription_workers_online', labels: [queue], value: workers.length },
-    {
-      name: 'transcription_workers_busy',
-      labels: [queue],
-      value: workers.filter((worker) => worker.busy > 0).length,
-    },
-    { name: 'transcription_engine_available', labels: [queue], value: Number(isAvailable) },
+    { name: 'transcription_workers_online', labels: [queue], value: workersOnline },
+    { name: 'transcription_workers_busy', labels: [queue], value: workersBusy },
+    { name: 'transcription_engine_available', labels: [queue], value: Number(engineAvailable) },
   ];
 }

@@ -1,9 +1,8 @@
-import { ValidationError } from '../domain/errors.ts';
+import { z } from 'zod';
 
 /**
- * Where a subscriber is: the segments it has (of a generation of the transcript) and the last revision it
- * saw. Made of what Postgres holds and not of stream sequences, so it stays good when the broker loses its disk, and on
- * every server.
+ * Where a subscriber is: the segments it has (of a generation of the transcript) and the last revision it got. Made of
+ * what Postgres holds and not of stream sequences, so it stays valid on every server, also when the broker loses its disk.
  */
 export interface WatchCursor {
   readonly jobId: string;
@@ -16,15 +15,15 @@ export function encodeCursor({ jobId, generation, nextIndex, revision }: WatchCu
   return Buffer.from(`1.${jobId}.${generation}.${nextIndex}.${revision}`).toString('base64url');
 }
 
-/** @throws ValidationError for a cursor that is none of ours, or another job's. */
-export function decodeCursor(text: string, jobId: string): WatchCursor {
-  const parts = /^1\.([a-z]{3}_[0-9a-f]{32})\.(\d{1,9})\.(\d{1,9})\.(\d{1,9})$/.exec(
-    Buffer.from(text, 'base64url').toString('latin1'),
-  );
-  const refuse = (why: string) =>
-    new ValidationError([{ path: ['after'], rule: 'cursor', message: `\`after\` ${why}` }]);
-  if (parts === null) throw refuse('is not a cursor of this subscription.');
-  const [, ofJob = '', generation, nextIndex, revision] = parts;
-  if (ofJob !== jobId) throw refuse(`is a cursor of job ${ofJob}.`);
+const CURSOR = /^1\.([a-z]{3}_[0-9a-f]{32})\.(\d{1,9})\.(\d{1,9})\.(\d{1,9})$/;
+
+export const WatchCursor = z.string().transform((text, context): WatchCursor => {
+  const parts = CURSOR.exec(Buffer.from(text, 'base64url').toString('latin1'));
+  if (parts === null) {
+    const message = 'is not a cursor of this subscription';
+    context.addIssue({ code: 'custom', message, params: { rule: 'cursor' } });
+    return z.NEVER;
+  }
+  const [, jobId = '', generation, nextIndex, revision] = parts;
   return { jobId, generation: Number(generation), nextIndex: Number(nextIndex), revision: Number(revision) };
-}
+});

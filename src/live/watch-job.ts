@@ -1,20 +1,38 @@
-import { NotFoundError, ValidationError } from '../domain/errors.ts';
+import { z } from 'zod';
+import { NotFoundError } from '../domain/errors.ts';
 import type { JobView } from '../domain/job-view.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { Segment } from '../domain/transcript.ts';
+import { defaulted, integer, optional, validate } from '../domain/validate.ts';
 import { isFinal, type JobStatus } from '../domain/vocabulary.ts';
 import { sleep } from '../process/wait.ts';
-import type { JobReader } from '../storage/job-reader.ts';
+import type { Storage } from '../storage/open-storage.ts';
 import type { Hub } from './hub.ts';
 import type { JobChannel } from './job-channel.ts';
-import { decodeCursor, encodeCursor } from './watch-cursor.ts';
+import { encodeCursor, WatchCursor } from './watch-cursor.ts';
 
-const DEFAULT_MIN_INTERVAL_MS = 250;
+export const DEFAULT_MIN_INTERVAL_MS = 250;
 const MAX_SEGMENTS_PER_EVENT = 500;
 
-export interface WatchDeps {
+/** `after` is the cursor of the last event that the subscriber has. */
+const Place = z.object({ id: z.string(), after: optional(WatchCursor) });
+const isOwnCursor = ({ id, after }: z.output<typeof Place>) => after === null || after.jobId === id;
+const FOREIGN_CURSOR = {
+  error: 'is a cursor of another job',
+  path: ['after'],
+  params: { rule: 'cursor' },
+};
+
+export const WatchSegmentsInput = Place.refine(isOwnCursor, FOREIGN_CURSOR);
+export type WatchSegmentsInput = z.input<typeof WatchSegmentsInput>;
+
+export const WatchJobInput = Place.extend({
+  minIntervalMs: defaulted(integer(100, 10_000), DEFAULT_MIN_INTERVAL_MS),
+}).refine(isOwnCursor, FOREIGN_CURSOR);
+export type WatchJobInput = z.input<typeof WatchJobInput>;
+
+export interface WatchDeps extends Pick<Storage, 'reader'> {
   readonly hub: Hub;
-  readonly reader: Pick<JobReader, 'segments'>;
 }
 
 /**
@@ -27,10 +45,10 @@ export async function* watchJob(
   input: WatchJobInput,
   signal: AbortSignal,
 ): AsyncGenerator<JobProgressEvent, void, void> {
-  const minIntervalMs = checkInterval(input.minIntervalMs ?? DEFAULT_MIN_INTERVAL_MS);
-  const reader = await SegmentReader.join(deps, by, input.id, input.after ?? null);
+  const { id, after, minIntervalMs } = validate(WatchJobInput, input, []);
+  const reader = await SegmentReader.join(deps, by, id, after);
   try {
-    let last: Told | null = null;
+    let last: Sent | null = null;
     while (!signal.aborted && !reader.channel.deleted) {
       const { channel } = reader;
       const { version, progressCount } = channel;
@@ -60,8 +78,8 @@ export async function* watchJob(
   }
 }
 
-/** The last event that a subscriber was told. */
-interface Told {
+/** The last event that a subscriber got. */
+interface Sent {
   readonly event: JobProgressEvent;
   readonly progressCount: number;
   readonly generation: number;
@@ -72,7 +90,7 @@ function toEvent(
   job: JobView,
   newSegments: readonly Segment[],
   progressCount: number,
-  last: Told | null,
+  last: Sent | null,
 ): JobProgressEvent {
   const { generation, nextIndex, hasAll } = reader;
   const isOver = isFinal(job.status);
@@ -84,12 +102,12 @@ function toEvent(
     cursor: encodeCursor({ jobId: job.id, generation, nextIndex, revision: job.revision }),
     at: new Date(),
     coalesced: last === null ? 0 : Math.max(0, progressCount - last.progressCount - 1),
-    // A final status is told only with the last segment.
+    // A final status comes only with the last segment.
     job: isOver && !hasAll ? { ...job, status: 'PROCESSING' } : job,
   };
 }
 
-/** ProgressMessages wait until the interval is over; a segment or a new status does not. */
+/** Progress waits until the interval is over; a segment or a new status does not. */
 async function pace(
   channel: JobChannel,
   last: JobProgressEvent,
@@ -109,12 +127,6 @@ async function pace(
   }
 }
 
-function checkInterval(minIntervalMs: number): number {
-  if (minIntervalMs >= 100 && minIntervalMs <= 10_000) return minIntervalMs;
-  const message = '`minIntervalMs` must be 100 to 10000.';
-  throw new ValidationError([{ path: ['minIntervalMs'], rule: 'range', message }]);
-}
-
 /** Every segment once, in order, from the cursor or the start; ends with the job. */
 export async function* watchSegments(
   deps: WatchDeps,
@@ -122,7 +134,8 @@ export async function* watchSegments(
   input: WatchSegmentsInput,
   signal: AbortSignal,
 ): AsyncGenerator<JobSegmentsEvent, void, void> {
-  const reader = await SegmentReader.join(deps, by, input.id, input.after ?? null);
+  const { id, after } = validate(WatchSegmentsInput, input, []);
+  const reader = await SegmentReader.join(deps, by, id, after);
   try {
     while (!signal.aborted && !reader.channel.deleted) {
       const { version } = reader.channel;
@@ -156,26 +169,23 @@ export async function* watchSegments(
 class SegmentReader {
   readonly channel: JobChannel;
   readonly #deps: WatchDeps;
-  readonly #jobId: string;
   generation: number;
   nextIndex: number;
 
-  private constructor(deps: WatchDeps, jobId: string, channel: JobChannel, nextIndex: number) {
+  private constructor(deps: WatchDeps, channel: JobChannel, nextIndex: number) {
     this.#deps = deps;
-    this.#jobId = jobId;
     this.channel = channel;
     this.generation = channel.generation;
     this.nextIndex = nextIndex;
   }
 
-  /** @throws NotFoundError when there is no such job of the tenant; ValidationError for a wrong cursor. */
+  /** @throws NotFoundError when the tenant has no such job. */
   static async join(
     deps: WatchDeps,
     by: Principal,
     jobId: string,
-    after: string | null,
+    cursor: WatchCursor | null,
   ): Promise<SegmentReader> {
-    const cursor = after === null ? null : decodeCursor(after, jobId);
     const channel = await deps.hub.join(jobId);
     if (channel === null) throw new NotFoundError('job', jobId, ['id']);
     if (channel.view.tenantId !== by.tenantId) {
@@ -183,7 +193,7 @@ class SegmentReader {
       throw new NotFoundError('job', jobId, ['id']);
     }
     const same = cursor !== null && cursor.generation === channel.generation;
-    return new SegmentReader(deps, jobId, channel, same ? cursor.nextIndex : 0);
+    return new SegmentReader(deps, channel, same ? cursor.nextIndex : 0);
   }
 
   /** True when nothing more is known than what was read. */
@@ -198,28 +208,21 @@ class SegmentReader {
     }
     if (this.hasAll) return [];
     const { generation } = this;
+    const { tenantId, id } = this.channel.view;
     const live = this.channel.tailFrom(this.nextIndex);
     const segments =
       live === null
-        ? await this.#deps.reader.segments(this.#jobId, this.nextIndex, MAX_SEGMENTS_PER_EVENT)
+        ? await this.#deps.reader.segments(tenantId, id, this.nextIndex, MAX_SEGMENTS_PER_EVENT)
         : live.slice(0, MAX_SEGMENTS_PER_EVENT);
-    // The transcript was begun anew while it was read.
+    // The transcript was started over while it was read.
     if (generation !== this.channel.generation) return [];
     this.nextIndex += segments.length;
     return segments;
   }
 
   leave(): void {
-    this.#deps.hub.leave(this.#jobId);
+    this.#deps.hub.leave(this.channel.view.id);
   }
-}
-
-export interface WatchJobInput {
-  readonly id: string;
-  /** A cursor of an earlier event. */
-  readonly after?: string | null | undefined;
-  /** 100 to 10 000. */
-  readonly minIntervalMs?: number | null | undefined;
 }
 
 /** See docs/subscriptions.md for what each type promises. */
@@ -230,11 +233,6 @@ export interface JobProgressEvent {
   readonly at: Date;
   readonly coalesced: number;
   readonly job: JobView;
-}
-
-export interface WatchSegmentsInput {
-  readonly id: string;
-  readonly after?: string | null | undefined;
 }
 
 export interface JobSegmentsEvent {

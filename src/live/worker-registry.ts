@@ -1,4 +1,5 @@
 import type { WorkerAnnouncement } from '../contract/messages.ts';
+import type { QueueStatsView } from '../domain/queue-view.ts';
 import { engineOf, type QueueName, queueOf } from '../domain/vocabulary.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { ModelStore } from '../storage/model-store.ts';
@@ -14,6 +15,8 @@ interface Entry {
   readonly announcement: WorkerAnnouncement;
   readonly seenAt: number;
 }
+
+type WorkersSummary = Pick<QueueStatsView, 'workersOnline' | 'workersBusy' | 'engineAvailable'>;
 
 /** The workers that are up, by what they say of themselves. Each server process keeps its own. */
 export class WorkerRegistry {
@@ -39,7 +42,7 @@ export class WorkerRegistry {
     this.#onArrival = listener;
   }
 
-  hear(announcement: WorkerAnnouncement): void {
+  receive(announcement: WorkerAnnouncement): void {
     const known = this.#workers.get(announcement.workerId);
     const queue = queueOf(announcement.engine);
     this.#workers.delete(announcement.workerId);
@@ -79,6 +82,15 @@ export class WorkerRegistry {
       else if (queue === null || announcement.engine === engineOf(queue)) live.push(announcement);
     }
     return live;
+  }
+
+  summary(queue: QueueName | null): WorkersSummary {
+    const workers = this.live(queue);
+    return {
+      workersOnline: workers.length,
+      workersBusy: workers.filter((worker) => worker.busy > 0).length,
+      engineAvailable: workers.length === 0 || workers.some((worker) => worker.engineAvailable),
+    };
   }
 
   /** Slots of the workers that take jobs. */

@@ -42,7 +42,7 @@ export interface NatsBrokerOptions {
   readonly session: NatsSession;
   readonly limits: TaskMessage['limits'];
   /** A signed URL at which workers read an upload. */
-  readonly contentUrl: (uploadId: string) => string;
+  readonly contentUrl: (tenantId: string, uploadId: string) => string;
   readonly now: () => Date;
 }
 
@@ -74,7 +74,7 @@ function toTask(job: AdmittedJob, { limits, contentUrl, now }: NatsBrokerOptions
     priority: job.priority,
     audio: {
       kind: 'uploadId' in source ? 'upload' : 'url',
-      url: 'uploadId' in source ? contentUrl(source.uploadId) : source.url,
+      url: 'uploadId' in source ? contentUrl(job.tenantId, source.uploadId) : source.url,
       ...job.audio,
     },
     range: { startMs: 0, endMs: null },

@@ -1,13 +1,11 @@
 import type { SelectQueryBuilder } from 'typeorm';
 import { ValidationError } from '../domain/errors.ts';
-import type { JobListQuery, JobOrderField, Page } from '../domain/job-list.ts';
+import { DEFAULT_PAGE_SIZE, type JobListQuery, type JobOrderField, type Page } from '../domain/job-list.ts';
 import type { JobView } from '../domain/job-view.ts';
 import type { Database } from './database.ts';
 import { filterJobs } from './job-filter.ts';
 import { toJobView } from './job-views.ts';
 import { type JobRow, JobTable } from './tables.ts';
-
-const DEFAULT_PAGE_SIZE = 20;
 
 const ORDER_COLUMNS = {
   SUBMITTED_AT: { column: 'submitted_at', property: 'submittedAt', nullable: false },

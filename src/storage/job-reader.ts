@@ -9,9 +9,12 @@ import { toJobRow } from './job-sql.ts';
 import { toAttemptView, toJobView } from './job-views.ts';
 import { AttemptTable, JobTable, SegmentTable } from './tables.ts';
 
+/** In a statement whose $1 is a job and $2 a tenant; Postgres checks it once, not for each row. */
+const OWN_JOB = 'EXISTS (SELECT 1 FROM jobs WHERE id = $1 AND tenant_id = $2)';
+
 export type JobReader = ReturnType<typeof createJobReader>;
 
-/** Read models, one question each. */
+/** Read models, one question each; all of one tenant. */
 export function createJobReader(database: Database) {
   const filtered = (tenantId: string, filter: JobFilter) =>
     filterJobs(database.createQueryBuilder(JobTable, 'job'), tenantId, filter);
@@ -69,22 +72,37 @@ export function createJobReader(database: Database) {
       return rows.map((row) => row.id);
     },
 
-    async attempts(jobIds: readonly string[]): Promise<ReadonlyMap<string, readonly AttemptView[]>> {
+    /** The first attempt first; jobs without one are missing in the answer. */
+    async attempts(
+      tenantId: string,
+      jobIds: readonly string[],
+    ): Promise<ReadonlyMap<string, readonly AttemptView[]>> {
       const rows = await database
         .createQueryBuilder(AttemptTable, 'attempt')
         .where('attempt.job_id = ANY(:jobIds)', { jobIds })
+        .andWhere('EXISTS (SELECT 1 FROM jobs WHERE id = attempt.job_id AND tenant_id = :tenantId)', {
+          tenantId,
+        })
         .orderBy('attempt.job_id')
         .addOrderBy('attempt.number')
         .getMany();
       return groupByJob(rows);
     },
 
-    queuePositions: (jobIds: readonly string[]) => queuePositions(database, jobIds),
+    /** 1-based places of QUEUED jobs among those of their queue; absent when unknown. */
+    queuePositions: (tenantId: string, jobIds: readonly string[]) =>
+      queuePositions(database, tenantId, jobIds),
 
-    async segments(jobId: string, fromIndex: number, limit: number): Promise<readonly Segment[]> {
+    async segments(
+      tenantId: string,
+      jobId: string,
+      fromIndex: number,
+      limit: number,
+    ): Promise<readonly Segment[]> {
       const rows = await database
         .createQueryBuilder(SegmentTable, 'segment')
         .where('segment.job_id = :jobId AND segment.index >= :fromIndex', { jobId, fromIndex })
+        .andWhere('EXISTS (SELECT 1 FROM jobs WHERE id = :jobId AND tenant_id = :tenantId)', { tenantId })
         .orderBy('segment.index')
         .limit(limit)
         .getMany();
@@ -92,25 +110,29 @@ export function createJobReader(database: Database) {
     },
 
     /** In the order in which they first speak. */
-    async speakers(jobId: string): Promise<readonly { readonly id: string; readonly totalMs: number }[]> {
+    async speakers(
+      tenantId: string,
+      jobId: string,
+    ): Promise<readonly { readonly id: string; readonly totalMs: number }[]> {
       const rows: { id: string; totalMs: string }[] = await database.query(
         `SELECT speaker AS id, sum(end_ms - start_ms) AS "totalMs" FROM segments
-          WHERE job_id = $1 AND speaker IS NOT NULL GROUP BY speaker ORDER BY min(index)`,
-        [jobId],
+          WHERE job_id = $1 AND speaker IS NOT NULL AND ${OWN_JOB} GROUP BY speaker ORDER BY min(index)`,
+        [jobId, tenantId],
       );
       return rows.map((row) => ({ id: row.id, totalMs: Number(row.totalMs) }));
     },
 
     /** Null above `maxBytes` of UTF-8. */
-    async text(jobId: string, maxBytes: number): Promise<string | null> {
+    async text(tenantId: string, jobId: string, maxBytes: number): Promise<string | null> {
       const [row]: { bytes: string | null }[] = await database.query(
-        'SELECT sum(octet_length(text) + 1) AS bytes FROM segments WHERE job_id = $1',
-        [jobId],
+        `SELECT sum(octet_length(text) + 1) AS bytes FROM segments WHERE job_id = $1 AND ${OWN_JOB}`,
+        [jobId, tenantId],
       );
       if (Number(row?.bytes ?? 0) > maxBytes) return null;
       const [joined]: { text: string | null }[] = await database.query(
-        `SELECT string_agg(btrim(text), ' ' ORDER BY index) AS text FROM segments WHERE job_id = $1 AND btrim(text) <> ''`,
-        [jobId],
+        `SELECT string_agg(btrim(text), ' ' ORDER BY index) AS text FROM segments
+          WHERE job_id = $1 AND btrim(text) <> '' AND ${OWN_JOB}`,
+        [jobId, tenantId],
       );
       return joined?.text ?? '';
     },
@@ -171,6 +193,7 @@ const MAX_POSITION = 10_000;
 
 async function queuePositions(
   database: Database,
+  tenantId: string,
   jobIds: readonly string[],
 ): Promise<ReadonlyMap<string, QueuePosition>> {
   const rows: { id: string; ahead: number; startsAt: Date | null }[] = await database.query(
@@ -188,8 +211,8 @@ async function queuePositions(
        LEFT JOIN LATERAL (SELECT extract(epoch FROM max(started_at) - min(started_at)) * 1000 / nullif(count(*) - 1, 0) AS ms
          FROM (SELECT started_at FROM jobs s WHERE s.queue = j.queue AND s.tenant_id = j.tenant_id AND s.started_at > now() - interval '1 hour'
            ORDER BY started_at DESC NULLS LAST LIMIT 50) AS recent) AS pace ON true
-      WHERE j.id = ANY($1) AND j.status = 'QUEUED'`,
-    [jobIds],
+      WHERE j.id = ANY($1) AND j.tenant_id = $2 AND j.status = 'QUEUED'`,
+    [jobIds, tenantId],
   );
   return new Map(
     rows

@@ -4,12 +4,8 @@ import { admissionOf, engineFor, type Job, type JobFields } from '../domain/job.
 import type { JobUpdate } from '../domain/job-update.ts';
 import { submit } from '../domain/lifecycle.ts';
 import type { NewJob } from '../domain/new-job.ts';
-import {
-  JOB_PRIORITIES,
-  type JobPriority,
-  queueOf,
-  type TranscriptionOptions,
-} from '../domain/vocabulary.ts';
+import type { TranscriptionOptions } from '../domain/transcription-options.ts';
+import { JOB_PRIORITIES, type JobPriority, queueOf } from '../domain/vocabulary.ts';
 import type { JobRow } from './tables.ts';
 
 /** Jobs to rows of `jobs` and back. Nothing is decided here. */
@@ -175,6 +171,7 @@ export function optionsOf(row: JobRow): TranscriptionOptions {
 export function toAdmittedJob(row: JobRow): AdmittedJob {
   return {
     id: row.id,
+    tenantId: row.tenantId,
     queue: row.queue,
     priority: priorityOf(row.priority),
     attempt: row.attempt + 1,

@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { NotFoundError } from '../domain/errors.ts';
 import type { JobUpdate } from '../domain/job-update.ts';
 import type { NewJob } from '../domain/new-job.ts';
 import { CHANNELS } from './channels.ts';
@@ -33,6 +34,13 @@ export class JobTransaction {
     const rows = raw.map(toJobRow);
     for (const row of rows) this.#rows.set(row.id, row);
     return new Map(rows.map((row) => [row.id, toStoredJob(row)]));
+  }
+
+  /** Locks one job of the tenant. @throws NotFoundError where there is none, or it is another tenant's. */
+  async lockOwn(tenantId: string, id: string): Promise<StoredJob> {
+    const stored = (await this.lock([id])).get(id);
+    if (stored?.tenantId !== tenantId) throw new NotFoundError('job', id, ['input', 'id']);
+    return stored;
   }
 
   /** @throws ValidationError when another job of the tenant has the external id. */

@@ -1,9 +1,15 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { isIdOf } from '../domain/ids.ts';
-import { type ExpectedFile, UploadError, type UploadStore } from './upload-store.ts';
-import { sizeMismatch } from './uploads.ts';
+import {
+  type ByteRange,
+  type ExpectedFile,
+  sizeMismatch,
+  UploadError,
+  type UploadStore,
+} from './upload-store.ts';
 
 /** Left free for Postgres and NATS, which share the disk on one machine. */
 const RESERVED_BYTES = 64 * 1024 * 1024;
@@ -11,8 +17,8 @@ const UNFINISHED = '.partial';
 
 /**
  * Uploads as files: a folder for each, in which a complete one is named by its SHA-256 and one being written has a
- * name of its own. So two senders of one upload, the first of which was taken for gone, never write into each
- * other's file, and the row decides whose counts.
+ * random name. So two senders of one upload (the first may have stalled and been replaced) never write into each
+ * other's file, and the row decides which file counts.
  */
 export class LocalUploadStore implements UploadStore {
   readonly #folder: string;
@@ -51,10 +57,10 @@ export class LocalUploadStore implements UploadStore {
     await rm(this.#folderOf(id), { recursive: true, force: true });
   }
 
-  /** @throws UploadError UPLOAD_NOT_FOUND when this machine does not have the file. */
-  async open(id: string, sha256: string): Promise<FileHandle> {
+  async open(id: string, sha256: string, range: ByteRange): Promise<Readable> {
     try {
-      return await open(path.join(this.#folderOf(id), sha256), 'r');
+      const file = await open(path.join(this.#folderOf(id), sha256), 'r');
+      return file.createReadStream(range);
     } catch (error) {
       if (!isAbsent(error)) throw error;
       throw new UploadError('UPLOAD_NOT_FOUND', `The file of upload ${id} is not on this server.`, {
@@ -65,25 +71,25 @@ export class LocalUploadStore implements UploadStore {
 
   #folderOf(id: string): string {
     // Ids come from URLs; nothing else may become a path.
-    if (!isIdOf('Upload', id)) throw new UploadError('UPLOAD_NOT_FOUND', 'That is no id of an upload.');
+    if (!isIdOf('Upload', id)) throw new UploadError('UPLOAD_NOT_FOUND', 'This is not the id of an upload.');
     return path.join(this.#folder, id);
   }
 
   async #refuseWhenFull(sizeBytes: number): Promise<void> {
     const { bavail, bsize } = await statfs(this.#folder);
     if (bavail * bsize >= sizeBytes + RESERVED_BYTES) return;
-    throw new UploadError('STORAGE_FULL', 'The server has no room for this file now.');
+    throw new UploadError('STORAGE_FULL', 'The server has no space left for this file.');
   }
 }
 
-/** What a sender that is gone, or was taken for gone, has left: it cannot publish it any more. */
+/** Removes what an earlier sender left; if that one is still sending, it fails at the end. */
 async function removeUnfinished(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (name.endsWith(UNFINISHED)) await rm(path.join(folder, name), { force: true });
   }
 }
 
-/** @returns false when it is gone, because another sender has taken over. */
+/** @returns false when the file is gone because another sender has taken over. */
 async function removeOwn(partial: string): Promise<boolean> {
   try {
     await rm(partial);
@@ -103,7 +109,7 @@ function isAbsent(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
-/** One chunk at a time: the next is read when this one is on its way to disk. */
+/** One chunk at a time: the next is read once this one is written. */
 async function writeChecked(
   file: FileHandle,
   body: AsyncIterable<Uint8Array>,
@@ -115,20 +121,20 @@ async function writeChecked(
     expected.signal.throwIfAborted();
     sizeBytes += chunk.byteLength;
     if (sizeBytes > expected.sizeBytes) {
-      throw new UploadError('UPLOAD_SIZE_MISMATCH', sizeMismatch(expected.sizeBytes, 'more were sent'));
+      throw sizeMismatch(expected.sizeBytes, 'more were sent');
     }
     hash.update(chunk);
     await writeFully(file, chunk);
   }
   expected.signal.throwIfAborted();
   if (sizeBytes !== expected.sizeBytes) {
-    throw new UploadError('UPLOAD_SIZE_MISMATCH', sizeMismatch(expected.sizeBytes, `${sizeBytes} were sent`));
+    throw sizeMismatch(expected.sizeBytes, `${sizeBytes} were sent`);
   }
   const sha256 = hash.digest('hex');
   if (expected.sha256 !== null && expected.sha256 !== sha256) {
     throw new UploadError(
       'UPLOAD_HASH_MISMATCH',
-      `createUpload was told SHA-256 ${expected.sha256}, but the file has ${sha256}. Nothing was kept.`,
+      `The file has the SHA-256 ${sha256}, but createUpload announced ${expected.sha256}. Nothing was stored.`,
     );
   }
   return sha256;
@@ -152,16 +158,16 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** What the system says, in words of the product. */
+/** Translates an error of the file system or the connection. */
 export function asUploadError(error: unknown, signal: AbortSignal): unknown {
   if (error instanceof UploadError) return error;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new UploadError('STORAGE_FULL', 'The server has no room for this file now.', { cause: error });
+    return new UploadError('STORAGE_FULL', 'The server has no space left for this file.', { cause: error });
   }
   const isSenderGone = signal.aborted || code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE';
   if (!isSenderGone) return error;
-  return new UploadError('UPLOAD_INTERRUPTED', 'The file ended early. Nothing was kept; send it again.', {
+  return new UploadError('UPLOAD_INTERRUPTED', 'The file ended early. Nothing was stored; send it again.', {
     cause: error,
   });
 }

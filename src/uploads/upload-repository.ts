@@ -1,7 +1,5 @@
-import type { UploadRecord, UploadRepository } from './upload-store.ts';
-
-/** Runs one statement; `DataSource.query` is one. */
-export type RunQuery = (sql: string, parameters?: unknown[]) => Promise<unknown>;
+import type { Database } from '../storage/database.ts';
+import type { UploadRecord } from './upload-store.ts';
 
 interface UploadRow {
   readonly id: string;
@@ -20,13 +18,15 @@ interface UploadRow {
   readonly stored_at: Date | null;
 }
 
-export class PostgresUploadRepository implements UploadRepository {
-  readonly #query: RunQuery;
+/** The table of uploads. */
+export class UploadRepository {
+  readonly #database: Database;
 
-  constructor(query: RunQuery) {
-    this.#query = query;
+  constructor(database: Database) {
+    this.#database = database;
   }
 
+  /** @returns the earlier upload instead when the tenant has used this idempotency key. */
   async insert(upload: UploadRecord): Promise<UploadRecord> {
     const inserted = await this.#changed(
       `insert into uploads (id, tenant_id, filename, content_type, size_bytes, sha256, status, idempotency_key,
@@ -50,19 +50,24 @@ export class PostgresUploadRepository implements UploadRepository {
       upload.tenantId,
       upload.idempotencyKey,
     ]);
-    // The earlier one may have been swept in between; then the key is free again.
+    // The earlier one may have been deleted in between; then the key is free again.
     return earlier[0] === undefined ? this.insert(upload) : toRecord(earlier[0]);
   }
 
-  async find(id: string): Promise<UploadRecord | null> {
-    const [row] = await this.#rows('select * from uploads where id = $1', [id]);
-    return row === undefined ? null : toRecord(row);
+  async find(tenantId: string, id: string): Promise<UploadRecord | null> {
+    return (await this.findAll(tenantId, [id]))[0] ?? null;
   }
 
-  async findAll(ids: readonly string[]): Promise<readonly UploadRecord[]> {
-    return (await this.#rows('select * from uploads where id = any($1)', [ids])).map(toRecord);
+  /** Those uploads of the tenant that exist, in any order. */
+  async findAll(tenantId: string, ids: readonly string[]): Promise<readonly UploadRecord[]> {
+    const rows = await this.#rows('select * from uploads where id = any($1) and tenant_id = $2', [
+      ids,
+      tenantId,
+    ]);
+    return rows.map(toRecord);
   }
 
+  /** To RECEIVING from PENDING, or from a RECEIVING not touched since `staleBefore`; false where neither. */
   async beginReceiving(id: string, now: Date, staleBefore: Date): Promise<boolean> {
     const rows = await this.#changed(
       `update uploads set status = 'RECEIVING', receiving_since = $2
@@ -73,12 +78,13 @@ export class PostgresUploadRepository implements UploadRepository {
   }
 
   async touchReceiving(id: string, now: Date): Promise<void> {
-    await this.#query(`update uploads set receiving_since = $2 where id = $1 and status = 'RECEIVING'`, [
+    await this.#changed(`update uploads set receiving_since = $2 where id = $1 and status = 'RECEIVING'`, [
       id,
       now,
     ]);
   }
 
+  /** To STORED from RECEIVING. */
   async finish(
     id: string,
     { sha256, at, expiresAt }: { readonly sha256: string; readonly at: Date; readonly expiresAt: Date },
@@ -90,16 +96,18 @@ export class PostgresUploadRepository implements UploadRepository {
        where id = $1 and status = 'RECEIVING'`,
       [id, sha256, at, expiresAt],
     );
-    if (rows.length !== 1) throw new Error(`Upload ${id} vanished while its file was received.`);
+    if (rows.length !== 1) throw new Error(`upload ${id} was deleted while its file was received`);
   }
 
+  /** Back to PENDING from RECEIVING, so that it can be sent again. */
   async abandon(id: string): Promise<void> {
-    await this.#query(
+    await this.#changed(
       `update uploads set status = 'PENDING', receiving_since = null where id = $1 and status = 'RECEIVING'`,
       [id],
     );
   }
 
+  /** Extends a STORED upload of the tenant that has not expired; false where there is none. */
   async keepUntil(tenantId: string, id: string, until: Date, now: Date): Promise<boolean> {
     const rows = await this.#changed(
       `update uploads set expires_at = greatest(expires_at, $3)
@@ -109,6 +117,7 @@ export class PostgresUploadRepository implements UploadRepository {
     return rows.length === 1;
   }
 
+  /** Deletes expired rows that are not being received and that no job needs; returns their ids. */
   async deleteExpired(now: Date, staleBefore: Date, limit: number): Promise<readonly string[]> {
     const rows = await this.#changed(
       `delete from uploads where id in (
@@ -121,13 +130,13 @@ export class PostgresUploadRepository implements UploadRepository {
     return rows.map(({ id }) => id);
   }
 
-  /** TypeORM answers a bare UPDATE or DELETE in another shape than a SELECT. */
+  /** TypeORM returns a bare UPDATE or DELETE in another shape than a SELECT. */
   #changed(statement: string, parameters: unknown[]): Promise<UploadRow[]> {
     return this.#rows(`with changed as (${statement} returning *) select * from changed`, parameters);
   }
 
   async #rows(sql: string, parameters: unknown[]): Promise<UploadRow[]> {
-    return (await this.#query(sql, parameters)) as UploadRow[];
+    return this.#database.query<UploadRow[]>(sql, parameters);
   }
 }
 

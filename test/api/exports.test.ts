@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
-import { exportFilename } from '../../src/app/export-transcript.ts';
-import type { ExportOptions, ExportRequest } from '../../src/captions/export-options.ts';
+import { type ExportInput, exportFilename } from '../../src/app/export-transcript.ts';
+import { ANONYMOUS } from '../../src/auth/authenticate.ts';
+import { ExportOptions } from '../../src/captions/export-options.ts';
 import { JOB_ID } from '../support/builders.ts';
 import { type Edge, post, startEdge } from '../support/edge.ts';
 import { aJobView } from '../support/fake-application.ts';
@@ -23,7 +24,7 @@ let edge: Edge;
 afterEach(() => edge.close());
 
 function exportUrl(): string {
-  return edge.links.signedExportUrl(JOB_ID, REQUEST, new Date(Date.now() + 60_000));
+  return edge.links.exportUrl(ANONYMOUS.tenantId, JOB_ID, REQUEST, new Date(Date.now() + 60_000));
 }
 
 it('streams a transcript, and answers 503 with Retry-After above the limit of concurrent exports', async () => {
@@ -38,7 +39,11 @@ it('streams a transcript, and answers 503 with Retry-After above the limit of co
   }
   edge = await startEdge({
     limits: { maxExports: 1 },
-    openExport: async () => ({ contentType: 'text/plain', filename: 'talk.txt', chunks: chunks() }),
+    api: {
+      transcripts: {
+        openExport: async () => ({ contentType: 'text/plain', filename: 'talk.txt', chunks: chunks() }),
+      },
+    },
   });
   const response = await fetch(exportUrl());
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
@@ -65,13 +70,15 @@ it.each([
   },
   { options: { maxCharsPerLine: 20, maxLines: null }, expected: { maxCharsPerLine: 20 } },
 ])('is asked for with what the options leave to the preset ($options)', async ({ options, expected }) => {
-  const asked: ExportRequest[] = [];
+  const requests: ExportInput[] = [];
   edge = await startEdge({
-    app: {
-      findJobs: async () => [aJobView({ transcript: TRANSCRIPT })],
-      exportTranscript: async (_by, _jobId, request) => {
-        asked.push(request);
-        return null;
+    api: {
+      jobs: { find: async () => [aJobView({ transcript: TRANSCRIPT })] },
+      transcripts: {
+        describeExport: async (input) => {
+          requests.push({ ...input, options: ExportOptions.parse(input.options) });
+          return null;
+        },
       },
     },
   });
@@ -82,17 +89,21 @@ it.each([
   const { data } = await post(edge, query, { id: JOB_ID, options });
 
   expect(data).toEqual({ job: { transcript: { export: null } } });
-  expect(asked).toEqual([{ format: 'VTT', options: { ...LEFT_TO_PRESET, ...expected } }]);
+  expect(requests).toEqual([{ jobId: JOB_ID, format: 'VTT', options: { ...LEFT_TO_PRESET, ...expected } }]);
 });
 
 it('names the file without characters that disguise its ending', async () => {
   const job = aJobView({ audio: { ...aJobView().audio, filename: 'abc\u202egpj.wav' } });
   edge = await startEdge({
-    openExport: async (_jobId, request) => ({
-      contentType: 'application/x-subrip',
-      filename: exportFilename(job, request),
-      chunks: (async function* () {})(),
-    }),
+    api: {
+      transcripts: {
+        openExport: async ({ format }) => ({
+          contentType: 'application/x-subrip',
+          filename: exportFilename(job, format),
+          chunks: (async function* () {})(),
+        }),
+      },
+    },
   });
 
   const { headers } = await fetch(exportUrl(), { method: 'HEAD' });

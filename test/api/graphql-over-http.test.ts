@@ -1,6 +1,8 @@
 import { getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UnavailableError, ValidationError } from '../../src/domain/errors.ts';
+import { JobListQuery } from '../../src/domain/job-list.ts';
+import { validate } from '../../src/domain/validate.ts';
 import { JOB_ID } from '../support/builders.ts';
 import { type Edge, post, startEdge } from '../support/edge.ts';
 import { aJobView } from '../support/fake-application.ts';
@@ -19,19 +21,22 @@ describe('the API over HTTP', () => {
   let edge: Edge;
   beforeAll(async () => {
     edge = await startEdge({
-      app: {
-        findJobByExternalId: async (_by, externalId) => {
-          if (externalId === 'down')
-            throw new UnavailableError('Postgres is away.', { retryAfterSeconds: 7 });
-          if (externalId === 'bug') throw new Error('secret: table users has no column password');
-          return aJobView({ externalId });
-        },
-        listJobs: async (_by, query) => {
-          if (query.after === 'forged') {
-            const issue = { path: ['after'], rule: 'cursor', message: '`after` is no cursor of ours.' };
-            throw new ValidationError([issue]);
-          }
-          return { edges: [{ cursor: 'c', node: aJobView() }], hasNextPage: true, hasPreviousPage: false };
+      api: {
+        jobs: {
+          findByExternalId: async (externalId) => {
+            if (externalId === 'down')
+              throw new UnavailableError('Postgres is away.', { retryAfterSeconds: 7 });
+            if (externalId === 'bug') throw new Error('secret: table users has no column password');
+            return aJobView({ externalId });
+          },
+          list: async (query) => {
+            if (query.after === 'forged') {
+              const issue = { path: ['after'], rule: 'cursor', message: '`after` is not a valid cursor.' };
+              throw new ValidationError([issue]);
+            }
+            validate(JobListQuery, query, []);
+            return { edges: [{ cursor: 'c', node: aJobView() }], hasNextPage: true, hasPreviousPage: false };
+          },
         },
       },
     });
@@ -52,11 +57,13 @@ describe('the API over HTTP', () => {
 
   it('returns an expected failure as data', async () => {
     const other = await startEdge({
-      app: {
-        submitJob: async () => {
-          throw new ValidationError([
-            { path: ['input', 'tags'], rule: 'max', message: '`tags` holds at most 10.' },
-          ]);
+      api: {
+        jobs: {
+          submit: async () => {
+            throw new ValidationError([
+              { path: ['input', 'tags'], rule: 'max', message: '`tags` must have at most 10 items.' },
+            ]);
+          },
         },
       },
     });

@@ -9,7 +9,7 @@ describe('the limits of an operation', () => {
   beforeAll(async () => {
     edge = await startEdge({
       limits: { executionTimeoutMs: 50 },
-      app: { findJobByExternalId: () => new Promise(() => {}) },
+      api: { jobs: { findByExternalId: () => new Promise(() => {}) } },
     });
   });
   afterAll(() => edge.close());

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { QueueView } from '../../src/domain/queue-view.ts';
-import type { UploadView } from '../../src/uploads/uploads.ts';
+import type { UploadView } from '../../src/uploads/create-upload.ts';
 import { post, startEdge } from '../support/edge.ts';
 
 const QUEUE = { id: 'que_whisper', name: 'whisper' } as unknown as QueueView;
@@ -9,14 +9,18 @@ const idOf = (kind: string, last: string) => `${kind}_0190a1b2c3d47e8f9a0b1c2d3e
 it('reads any number of objects of one kind in one batch', async () => {
   const asked: unknown[] = [];
   const edge = await startEdge({
-    app: {
-      findUploads: async (_by, ids) => {
-        asked.push(ids);
-        return ids.map((id) => ({ id }) as UploadView);
+    api: {
+      uploads: {
+        find: async (ids) => {
+          asked.push(ids);
+          return ids.map((id) => ({ id }) as UploadView);
+        },
       },
-      queues: async () => {
-        asked.push('queues');
-        return [QUEUE];
+      queues: {
+        list: async () => {
+          asked.push('queues');
+          return [QUEUE];
+        },
       },
     },
   });

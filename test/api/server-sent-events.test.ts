@@ -8,7 +8,7 @@ let edge: Edge;
 afterEach(() => edge.close());
 
 async function startWith(source: Source): Promise<void> {
-  edge = await startEdge({ app: { watchJob: (_by, _input, signal) => source.watch(signal) } });
+  edge = await startEdge({ api: { jobs: { watch: (_input, signal) => source.watch(signal) } } });
 }
 
 describe('a subscription over server-sent events', () => {

@@ -55,7 +55,7 @@ describe('a reader that stops reading', () => {
   it('fills one bounded buffer, does not delay other sockets, and is closed with a retryable code', async () => {
     const source = new EndlessSource();
     edge = await startEdge({
-      app: { watchJob: (_by, _input, signal) => source.watch(signal) },
+      api: { jobs: { watch: (_input, signal) => source.watch(signal) } },
       limits: { webSocket: { maxUnsentBytes: MAX_UNSENT_BYTES, stallMs: 1500 } },
     });
     const stalled = await TransportDialogue.open(edge.webSocketUrl);
@@ -81,7 +81,7 @@ describe('a reader that stops reading', () => {
   it('slows only its own stream of server-sent events, and is disconnected', async () => {
     const source = new EndlessSource();
     edge = await startEdge({
-      app: { watchJob: (_by, _input, signal) => source.watch(signal) },
+      api: { jobs: { watch: (_input, signal) => source.watch(signal) } },
       limits: { stallMs: 1500 },
     });
     const stalled = openEventStream(edge);

@@ -13,7 +13,7 @@ let edge: Edge;
 afterEach(() => edge.close());
 
 async function startWith(source: Source, options: EdgeOptions = {}): Promise<void> {
-  edge = await startEdge({ ...options, app: { watchJob: (_by, _input, signal) => source.watch(signal) } });
+  edge = await startEdge({ ...options, api: { jobs: { watch: (_input, signal) => source.watch(signal) } } });
 }
 
 describe('a subscription over graphql-transport-ws', () => {
@@ -98,10 +98,12 @@ describe('a subscription over graphql-transport-ws', () => {
 
   it('masks an error of its source', async () => {
     edge = await startEdge({
-      app: {
-        // biome-ignore lint/correctness/useYield: it throws before its first event
-        watchJob: async function* () {
-          throw new Error('secret detail');
+      api: {
+        jobs: {
+          // biome-ignore lint/correctness/useYield: it throws before its first event
+          watch: async function* () {
+            throw new Error('secret detail');
+          },
         },
       },
     });

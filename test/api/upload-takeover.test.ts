@@ -1,22 +1,30 @@
 import { createHash } from 'node:crypto';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { ANONYMOUS } from '../../src/auth/authenticate.ts';
-import { createUpload, receiveUpload, sweepExpiredUploads } from '../../src/uploads/uploads.ts';
-import { type Edge, startEdge } from '../support/edge.ts';
+import { createUpload } from '../../src/uploads/create-upload.ts';
+import { receiveUpload } from '../../src/uploads/receive-upload.ts';
+import { sweepExpiredUploads } from '../../src/uploads/stored-upload.ts';
+import { startUploadEdge, type UploadEdge } from '../support/edge.ts';
+import { openTestStorage, TENANT, type TestStorage } from '../support/storage.ts';
 
 const [FIRST, SECOND] = [Buffer.from('first'), Buffer.from('other')];
 const sha256Of = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-let edge: Edge;
+let storage: TestStorage;
+let edge: UploadEdge;
 let clockMs: number;
 let id: string;
+beforeAll(async () => {
+  storage = await openTestStorage();
+});
 beforeEach(async () => {
   clockMs = Date.now();
-  edge = await startEdge({ uploads: { now: () => new Date(clockMs), ttlMs: 600_000 } });
+  edge = await startUploadEdge(storage, { now: () => new Date(clockMs), ttlSeconds: 600 });
   const input = { filename: 'talk.mp3', contentType: 'audio/mpeg', sizeBytes: FIRST.length };
   id = (await createUpload(edge.uploads, ANONYMOUS, input)).id;
 });
 afterEach(() => edge.close());
+afterAll(() => storage.close());
 
 function latch() {
   let open = () => {};
@@ -37,12 +45,12 @@ function aSender(bytes: Uint8Array) {
     yield bytes.subarray(1);
   }
   const { signal } = new AbortController();
-  const outcome = receiveUpload(edge.uploads, id, { contentLength: null, signal, open: body });
+  const outcome = receiveUpload(edge.uploads, ANONYMOUS, id, { contentLength: null, signal, open: body });
   return { outcome, written: written.opened, goOn: goOn.open };
 }
 
 async function content(): Promise<Response> {
-  return fetch(edge.links.signedContentUrl(id, 60_000));
+  return fetch(edge.links.contentUrl(TENANT, id));
 }
 
 it('keeps only the file of the sender that took over from a silent one', async () => {
@@ -73,7 +81,7 @@ it('keeps the file that the row names when an earlier sender finishes after all'
   late.goOn();
 
   await expect(late.outcome).rejects.toMatchObject({ code: 'UPLOAD_ALREADY_USED' });
-  expect((await repository.find(id))?.storedSha256).toBe(sha256Of(FIRST));
+  expect((await repository.find(TENANT, id))?.storedSha256).toBe(sha256Of(FIRST));
 });
 
 it('answers UPLOAD_NOT_FOUND when the file is not on this server', async () => {

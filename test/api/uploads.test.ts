@@ -4,10 +4,11 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { UnavailableError } from '../../src/domain/errors.ts';
-import { sweepExpiredUploads } from '../../src/uploads/uploads.ts';
-import { type Edge, eventually, MAX_UPLOAD_BYTES, post, startEdge } from '../support/edge.ts';
+import { sweepExpiredUploads } from '../../src/uploads/stored-upload.ts';
+import { eventually, MAX_UPLOAD_BYTES, post, startUploadEdge, type UploadEdge } from '../support/edge.ts';
+import { openTestStorage, TENANT, type TestStorage } from '../support/storage.ts';
 
 const FILE = Buffer.from('not really a recording'.repeat(1000));
 const SHA256 = createHash('sha256').update(FILE).digest('hex');
@@ -27,13 +28,19 @@ interface Upload {
   readonly url: string;
 }
 
-let edge: Edge;
+let storage: TestStorage;
+let edge: UploadEdge;
 let clockMs: number;
+beforeAll(async () => {
+  storage = await openTestStorage();
+});
 beforeEach(async () => {
   clockMs = Date.now();
-  edge = await startEdge({ uploads: { now: () => new Date(clockMs) } });
+  await storage.database.query('TRUNCATE uploads CASCADE');
+  edge = await startUploadEdge(storage, { now: () => new Date(clockMs) });
 });
 afterEach(() => edge.close());
+afterAll(() => storage.close());
 
 const INPUT = { filename: 'talk.mp3', contentType: 'audio/mpeg', sizeBytes: FILE.length };
 
@@ -53,7 +60,7 @@ async function put(url: string, body: BodyInit): Promise<{ status: number; code:
 }
 
 function contentUrl(id: string): string {
-  return edge.links.signedContentUrl(id, 60_000);
+  return edge.links.contentUrl(TENANT, id);
 }
 
 describe('createUpload', () => {
@@ -65,7 +72,7 @@ describe('createUpload', () => {
       upload: {
         id: expect.stringMatching(/^upl_[0-9a-f]{32}$/),
         method: 'PUT',
-        url: expect.stringMatching(/\/uploads\/upl_[0-9a-f]{32}\?expires=\d+&signature=[\w-]+$/),
+        url: expect.stringMatching(/\/uploads\/upl_[0-9a-f]{32}\?tenant=\w+&expires=\d+&signature=[\w-]+$/),
         headers: [{ name: 'Content-Type', value: 'audio/mpeg' }],
         maxBytes: MAX_UPLOAD_BYTES,
       },
@@ -110,7 +117,7 @@ describe('createUpload', () => {
   it('stores the file name without folders', async () => {
     const { id } = await create({ filename: 'C:\\private\\te\u0000lk.mp3' });
 
-    expect((await edge.uploads.repository.find(id))?.filename).toBe('telk.mp3');
+    expect((await edge.uploads.repository.find(TENANT, id))?.filename).toBe('telk.mp3');
   });
 });
 
@@ -217,7 +224,8 @@ describe('sending a file', () => {
 
   it('answers 503 with Retry-After while the database is down', async () => {
     const { url } = await create();
-    edge.uploads.repository.find = () => Promise.reject(new UnavailableError('Postgres is away.'));
+    edge.uploads.repository.find = () =>
+      Promise.reject(new UnavailableError('The database cannot be reached.'));
 
     const response = await fetch(url, { method: 'PUT', body: new Uint8Array(FILE) });
 
@@ -245,6 +253,6 @@ describe('sending a file', () => {
 
     expect([before, after]).toEqual([0, 1]);
     expect(await edge.uploadedFiles()).toEqual([]);
-    expect(await edge.uploads.repository.find(id)).toBeNull();
+    expect(await edge.uploads.repository.find(TENANT, id)).toBeNull();
   });
 });

@@ -6,23 +6,21 @@ import { v7 } from 'uuid';
 import type { Application } from '../../src/app/application.ts';
 import { authenticate } from '../../src/auth/authenticate.ts';
 import { SignedLinks } from '../../src/auth/signed-links.ts';
-import { toId } from '../../src/domain/ids.ts';
-import type { OpenExport } from '../../src/http/export-route.ts';
+import type { Principal } from '../../src/domain/principal.ts';
+import type { Health } from '../../src/http/health.ts';
 import { createHttpServer, type HttpServerDeps } from '../../src/http/http-server.ts';
-import type { Health } from '../../src/http/routes.ts';
 import { LocalUploadStore } from '../../src/uploads/local-store.ts';
-import type { UploadDeps } from '../../src/uploads/upload-store.ts';
-import { createUpload, findUploads } from '../../src/uploads/uploads.ts';
-import { fakeApplication } from './fake-application.ts';
-import { MemoryUploadRepository } from './memory-upload-repository.ts';
+import { uploadApi } from '../../src/uploads/upload-api.ts';
+import type { UploadDeps } from '../../src/uploads/upload-deps.ts';
+import { UploadRepository } from '../../src/uploads/upload-repository.ts';
+import { type ApiOverrides, fakeApi } from './fake-application.ts';
+import type { TestStorage } from './storage.ts';
 
 export interface EdgeOptions {
-  readonly app?: Partial<Application>;
+  readonly api?: ApiOverrides;
   readonly config?: Partial<HttpServerDeps['config']>;
   readonly limits?: HttpServerDeps['limits'];
-  readonly openExport?: OpenExport;
   readonly health?: () => Promise<Health>;
-  readonly uploads?: Partial<Pick<UploadDeps, 'repository' | 'maxBytes' | 'ttlMs' | 'now'>>;
 }
 
 export interface Edge {
@@ -30,45 +28,23 @@ export interface Edge {
   readonly graphqlUrl: string;
   readonly webSocketUrl: string;
   readonly links: SignedLinks;
-  readonly uploads: UploadDeps & { readonly store: LocalUploadStore };
   /** What was logged, as pino writes it. */
   readonly logs: Record<string, unknown>[];
-  /** Names of the files of uploads: complete ones by their SHA-256. */
-  uploadedFiles(): Promise<readonly string[]>;
   close(graceMs?: number): Promise<void>;
 }
 
-export const MAX_UPLOAD_BYTES = 1024 * 1024;
-
-/** The HTTP server on a free port over a fake application, with uploads in a folder of its own. */
+/** The HTTP server on a free port over a fake of the service. */
 export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'edge-'));
+  const links = new SignedLinks({ secret: 'test-secret', baseUrl: 'http://127.0.0.1:1' });
+  return listen({ as: () => fakeApi(options.api) }, links, options);
+}
+
+async function listen(app: Application, links: SignedLinks, options: EdgeOptions): Promise<Edge> {
   const logs: Record<string, unknown>[] = [];
   const log = pino({ level: 'info' }, { write: (line) => void logs.push(JSON.parse(line)) });
-  let url = 'http://127.0.0.1:1';
-  const now = options.uploads?.now ?? (() => new Date());
-  const links = new SignedLinks({ secret: 'test-secret', baseUrl: () => url, now });
-  const uploads = {
-    repository: new MemoryUploadRepository(),
-    store: new LocalUploadStore(folder),
-    links,
-    maxBytes: MAX_UPLOAD_BYTES,
-    ttlMs: 60_000,
-    newId: () => toId('Upload', v7()),
-    ...options.uploads,
-    now,
-  };
   const server = createHttpServer({
-    app: fakeApplication({
-      createUpload: (by, input) => createUpload(uploads, by, input),
-      findUploads: (by, ids) => findUploads(uploads, by, ids),
-      ...options.app,
-    }),
-    uploads,
-    links,
-    openExport: options.openExport ?? (async () => null),
+    ...{ app, links, authenticate, log },
     health: options.health ?? (async () => ({ ready: true, checks: {} })),
-    authenticate,
     config: {
       HOST: '127.0.0.1',
       PORT: 0,
@@ -80,23 +56,57 @@ export async function startEdge(options: EdgeOptions = {}): Promise<Edge> {
       MAX_WEBSOCKETS: 100,
       ...options.config,
     },
-    log,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
-  url = (await server.listen()).url;
+  const { url } = await server.listen();
+  links.baseUrl = url;
   return {
     url,
     graphqlUrl: `${url}/graphql`,
     webSocketUrl: `${url.replace('http', 'ws')}/graphql`,
     links,
-    uploads,
     logs,
+    close: (graceMs = 2000) => server.close(graceMs),
+  };
+}
+
+export const MAX_UPLOAD_BYTES = 1024 * 1024;
+
+export interface UploadEdge extends Edge {
+  readonly uploads: UploadDeps;
+  /** Names of the files of uploads: complete ones by their SHA-256. */
+  uploadedFiles(): Promise<readonly string[]>;
+}
+
+/** The same with real uploads: their table in Postgres, their files in a folder of its own. */
+export async function startUploadEdge(
+  { database }: Pick<TestStorage, 'database'>,
+  {
+    now = () => new Date(),
+    ttlSeconds = 60,
+    maxBytes = MAX_UPLOAD_BYTES,
+  }: { now?: () => Date; ttlSeconds?: number; maxBytes?: number },
+): Promise<UploadEdge> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'edge-'));
+  const links = new SignedLinks({ secret: 'test-secret', baseUrl: 'http://127.0.0.1:1', now });
+  const uploads: UploadDeps = {
+    repository: new UploadRepository(database),
+    store: new LocalUploadStore(folder),
+    links,
+    environment: { now, uuid: v7 },
+    config: { MAX_AUDIO_BYTES: maxBytes, UPLOAD_TTL_SECONDS: ttlSeconds },
+  };
+  const app = { as: (by: Principal) => ({ ...fakeApi(), uploads: uploadApi(uploads, by) }) };
+  const edge = await listen(app, links, {});
+  return {
+    ...edge,
+    uploads,
     uploadedFiles: async () =>
       (await readdir(folder, { recursive: true, withFileTypes: true }))
         .filter((entry) => entry.isFile())
         .map(({ name }) => name),
-    close: async (graceMs = 2000) => {
-      await server.close(graceMs);
+    close: async (graceMs) => {
+      await edge.close(graceMs);
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { readWorkerConfig, type WorkerConfig } from '../../src/config/config.ts';
-import type { TranscriptionOptions } from '../../src/domain/vocabulary.ts';
+import type { TranscriptionOptions } from '../../src/domain/transcription-options.ts';
 import type { AudioSource, EngineReport, EngineSegment } from '../../worker/engines/engine.ts';
 
 /** Everything an engine reported, in order of arrival. */

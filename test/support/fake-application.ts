@@ -1,4 +1,4 @@
-import type { Application } from '../../src/app/application.ts';
+import type { Api } from '../../src/app/application.ts';
 import { NotFoundError } from '../../src/domain/errors.ts';
 import type { JobView } from '../../src/domain/job-view.ts';
 import type { JobProgressEvent } from '../../src/live/watch-job.ts';
@@ -80,42 +80,62 @@ function unexpected(name: string): never {
   throw new Error(`The test did not expect ${name} to be called.`);
 }
 
-/** The use cases with one queued job and nothing else; a test overrides what it is about. */
-export function fakeApplication(change: Partial<Application> = {}): Application {
+/** Methods that a test puts in place of the fake's, by group. */
+export type ApiOverrides = { readonly [Group in keyof Api]?: Partial<Api[Group]> };
+
+/** The service with one queued job and nothing else; a test overrides what it is about. */
+export function fakeApi(change: ApiOverrides = {}): Api {
   const job = aJobView();
   return {
-    createUpload: () => unexpected('createUpload'),
-    findUploads: async (_by, ids) => ids.map(() => null),
-    submitJob: async () => ({ job, replayed: false }),
-    cancelJob: async () => ({ job, outcome: 'CANCELED' }),
-    retryJob: async () => ({ job, replayed: false }),
-    deleteJob: async (_by, { id }) => ({ deletedId: id }),
-    findJobs: async (_by, ids) => ids.map((id) => (id === JOB_ID ? job : null)),
-    findJobByExternalId: async () => null,
-    listJobs: async () => EMPTY_PAGE,
-    countJobs: async () => 0,
-    countJobsByStatus: async () => [],
-    attemptsOf: async () => new Map(),
-    queuePositionsOf: async () => new Map(),
-    segmentsOf: async () => [],
-    speakersOf: async () => [],
-    textOf: async () => '',
-    exportTranscript: async () => null,
-    models: async () => [],
-    watchJob: async function* (_by, { id }) {
-      if (id !== JOB_ID) throw new NotFoundError('job', id);
-      yield aProgressEvent({ type: 'SNAPSHOT' });
+    jobs: {
+      submit: async () => ({ job, replayed: false }),
+      cancel: async () => ({ job, outcome: 'CANCELED' }),
+      retry: async () => ({ job, replayed: false }),
+      delete: async ({ id }) => ({ deletedId: id }),
+      find: async (ids) => ids.map((id) => (id === JOB_ID ? job : null)),
+      findByExternalId: async () => null,
+      list: async () => EMPTY_PAGE,
+      count: async () => 0,
+      countByStatus: async () => [],
+      attempts: async () => new Map(),
+      queuePositions: async () => new Map(),
+      watch: async function* ({ id }) {
+        if (id !== JOB_ID) throw new NotFoundError('job', id);
+        yield aProgressEvent({ type: 'SNAPSHOT' });
+      },
+      watchSegments: async function* () {},
+      ...change.jobs,
     },
-    watchSegments: async function* () {},
-    deadLetters: async () => EMPTY_PAGE,
-    failureGroups: async () => [],
-    requeueDeadLetters: () => unexpected('requeueDeadLetters'),
-    discardDeadLetters: () => unexpected('discardDeadLetters'),
-    queues: async () => [],
-    queueStats: async () => null,
-    pauseQueue: () => unexpected('pauseQueue'),
-    resumeQueue: () => unexpected('resumeQueue'),
-    setQueueConcurrency: () => unexpected('setQueueConcurrency'),
-    ...change,
+    transcripts: {
+      segments: async () => ({ segments: [], hasPreviousPage: false, hasNextPage: false }),
+      speakers: async () => [],
+      text: async () => '',
+      describeExport: async () => null,
+      openExport: async () => null,
+      ...change.transcripts,
+    },
+    deadLetters: {
+      list: async () => EMPTY_PAGE,
+      groups: async () => [],
+      requeue: () => unexpected('deadLetters.requeue'),
+      discard: () => unexpected('deadLetters.discard'),
+      ...change.deadLetters,
+    },
+    queues: {
+      list: async () => [],
+      stats: () => unexpected('queues.stats'),
+      pause: () => unexpected('queues.pause'),
+      resume: () => unexpected('queues.resume'),
+      setConcurrency: () => unexpected('queues.setConcurrency'),
+      ...change.queues,
+    },
+    uploads: {
+      create: () => unexpected('uploads.create'),
+      find: async (ids) => ids.map(() => null),
+      receive: () => unexpected('uploads.receive'),
+      findStored: () => unexpected('uploads.findStored'),
+      ...change.uploads,
+    },
+    models: { list: async () => [], ...change.models },
   };
 }

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { TranscriptionOptions } from '../../src/domain/vocabulary.ts';
+import type { TranscriptionOptions } from '../../src/domain/transcription-options.ts';
 import { WAV_BYTES_PER_MS, WAV_HEADER_BYTES, wavHeader } from '../../worker/audio/wav.ts';
 import type { WavPiece } from '../../worker/engines/engine.ts';
 import { DEFAULT_OPTIONS } from './engine-probe.ts';

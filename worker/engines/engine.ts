@@ -1,5 +1,6 @@
 import type { Word } from '../../src/domain/transcript.ts';
-import type { Engine as EngineName, Failure, TranscriptionOptions } from '../../src/domain/vocabulary.ts';
+import type { TranscriptionOptions } from '../../src/domain/transcription-options.ts';
+import type { Engine as EngineName, Failure } from '../../src/domain/vocabulary.ts';
 
 /**
  * A speech engine, as the worker sees it. docs/engines.md tells how to write one; the obligations

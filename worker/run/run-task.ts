@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { poisonFailure } from '../../src/domain/failures.ts';
-import { DEFAULT_MODEL } from '../../src/domain/vocabulary.ts';
+import { DEFAULT_MODEL } from '../../src/domain/transcription-options.ts';
 import { isRunActive, readChainEnd } from '../../src/messaging/chain.ts';
 import { readControl, watchControl } from '../../src/messaging/control.ts';
 import type { Delivery } from '../../src/messaging/pull-task.ts';

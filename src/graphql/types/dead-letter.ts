@@ -1,7 +1,7 @@
-import type { BulkJobsInput, BulkJobsView } from '../../app/dead-letters.ts';
+import { type BulkJobsView, DEFAULT_BULK_LIMIT } from '../../app/dead-letters.ts';
 import { ConfirmationError, UserError, ValidationError } from '../../domain/errors.ts';
+import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from '../../domain/job-list.ts';
 import type { FailureGroupView } from '../../domain/job-view.ts';
-import { checkRange, DEFAULT_PAGE, MAX_PAGE, pageRequestOf } from '../arguments.ts';
 import { builder } from '../builder.ts';
 import { costOfPage } from '../limits.ts';
 import { JobConnectionRef } from './job-connection.ts';
@@ -10,8 +10,6 @@ import { JobFilterInput } from './job-filter.ts';
 import { UserErrorRef } from './user-error.ts';
 
 const MAX_GROUPS = 50;
-const MAX_BULK = 10_000;
-const DEFAULT_BULK = 1000;
 
 const FailureGroupRef = builder.objectRef<FailureGroupView>('FailureGroup').implement({
   description: 'Failures with the same cause.',
@@ -71,13 +69,9 @@ const BulkJobsInputRef = builder.inputType('BulkJobsInput', {
     filter: t.field({ type: JobFilterInput, required: true, description: 'Which jobs.' }),
     dryRun: t.boolean({ defaultValue: false, description: 'Count only, change nothing.' }),
     expectedCount: t.int({ description: 'Refused when the match count differs.' }),
-    limit: t.int({ defaultValue: DEFAULT_BULK, description: 'At most this many; 1 to 10 000.' }),
+    limit: t.int({ defaultValue: DEFAULT_BULK_LIMIT, description: 'At most this many; 1 to 10 000.' }),
   }),
 });
-
-function checked(input: BulkJobsInput): BulkJobsInput {
-  return { ...input, limit: checkRange(['input', 'limit'], input.limit ?? DEFAULT_BULK, 1, MAX_BULK) };
-}
 
 builder.queryFields((t) => ({
   deadLetters: t.field({
@@ -85,31 +79,24 @@ builder.queryFields((t) => ({
     description: 'Jobs that gave up, the latest first.',
     args: {
       filter: t.arg({ type: JobFilterInput, description: 'Which ones; all when left out.' }),
-      first: t.arg.int({ defaultValue: DEFAULT_PAGE, description: 'How many; 1 to 100.' }),
+      first: t.arg.int({ defaultValue: DEFAULT_PAGE_SIZE, description: 'How many; 1 to 100.' }),
       after: t.arg.string({ description: 'Only those after this cursor.' }),
     },
-    complexity: ({ first }) => costOfPage(first ?? DEFAULT_PAGE, MAX_PAGE),
-    resolve: async (_root, { filter, ...page }, { app, principal }) => {
-      const query = {
-        filter: { ...filter, deadLettered: true },
-        orderBy: { field: 'FINISHED_AT', direction: 'DESC' } as const,
-        ...pageRequestOf(page),
-      };
-      return { page: await app.deadLetters(principal, query), filter: query.filter };
-    },
+    complexity: ({ first }) => costOfPage(first ?? DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE),
+    resolve: async (_root, args, { api }) => ({
+      page: await api.deadLetters.list(args),
+      filter: { ...args.filter, deadLettered: true },
+    }),
   }),
   failureGroups: t.field({
     type: [FailureGroupRef],
     description: 'Failures grouped by normalised cause, most frequent first.',
     args: {
       filter: t.arg({ type: JobFilterInput, description: 'Of which jobs; all when left out.' }),
-      first: t.arg.int({ defaultValue: DEFAULT_PAGE, description: 'How many; 1 to 50.' }),
+      first: t.arg.int({ defaultValue: DEFAULT_PAGE_SIZE, description: 'How many; 1 to 50.' }),
     },
-    complexity: ({ first }) => costOfPage(first ?? DEFAULT_PAGE, MAX_GROUPS),
-    resolve: async (_root, { filter, first }, { app, principal }) => {
-      const count = checkRange(['first'], first ?? DEFAULT_PAGE, 1, MAX_GROUPS);
-      return [...(await app.failureGroups(principal, filter ?? {}, count))];
-    },
+    complexity: ({ first }) => costOfPage(first ?? DEFAULT_PAGE_SIZE, MAX_GROUPS),
+    resolve: async (_root, args, { api }) => [...(await api.deadLetters.groups(args))],
   }),
 }));
 
@@ -119,13 +106,13 @@ builder.mutationFields((t) => ({
     nullable: true,
     description: 'Runs jobs that gave up again, each under its own id.',
     args: { input: t.arg({ type: BulkJobsInputRef, required: true, description: 'Which jobs.' }) },
-    resolve: (_root, { input }, { app, principal }) => app.requeueDeadLetters(principal, checked(input)),
+    resolve: (_root, { input }, { api }) => api.deadLetters.requeue(input),
   }),
   discardDeadLetters: t.field({
     type: BulkJobsResult,
     nullable: true,
     description: 'Takes jobs that gave up off the list; they stay FAILED and readable.',
     args: { input: t.arg({ type: BulkJobsInputRef, required: true, description: 'Which jobs.' }) },
-    resolve: (_root, { input }, { app, principal }) => app.discardDeadLetters(principal, checked(input)),
+    resolve: (_root, { input }, { api }) => api.deadLetters.discard(input),
   }),
 }));

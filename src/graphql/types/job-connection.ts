@@ -5,8 +5,6 @@ import { COUNTED_BY_PAGE } from '../limits.ts';
 import { JobRef } from './job.ts';
 import { JobStatusEnum } from './job-enums.ts';
 
-/** Counts above this are not worth a scan; `totalCount` is null then. */
-const COUNT_CAP = 10_000;
 const COUNT_COST = 10;
 
 export interface JobPage {
@@ -62,15 +60,13 @@ export const JobConnectionRef = builder.objectRef<JobPage>('JobConnection').impl
       nullable: true,
       complexity: COUNT_COST,
       description: 'Jobs that match, on all pages. Exact up to 10 000, null above; costs 10 points.',
-      resolve: ({ filter }, _args, { app, principal }) => app.countJobs(principal, filter, COUNT_CAP),
+      resolve: ({ filter }, _args, { api }) => api.jobs.count(filter),
     }),
     countByStatus: t.field({
       type: [JobStatusCountRef],
       complexity: { field: COUNT_COST, multiplier: 1 },
       description: 'Jobs that match, by status; costs 10 points.',
-      resolve: async ({ filter }, _args, { app, principal }) => [
-        ...(await app.countJobsByStatus(principal, filter)),
-      ],
+      resolve: async ({ filter }, _args, { api }) => [...(await api.jobs.countByStatus(filter))],
     }),
   }),
 });

@@ -1,5 +1,5 @@
 import type { AttemptView, AudioView, JobFailureView, ProgressView } from '../../domain/job-view.ts';
-import type { TranscriptionOptions } from '../../domain/vocabulary.ts';
+import type { TranscriptionOptions } from '../../domain/transcription-options.ts';
 import { builder } from '../builder.ts';
 import {
   AttemptOutcomeEnum,

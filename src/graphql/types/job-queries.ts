@@ -1,5 +1,5 @@
 import { isIdOf } from '../../domain/ids.ts';
-import { DEFAULT_PAGE, MAX_PAGE, pageRequestOf } from '../arguments.ts';
+import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from '../../domain/job-list.ts';
 import { builder } from '../builder.ts';
 import { costOfPage } from '../limits.ts';
 import { JobRef } from './job.ts';
@@ -19,7 +19,7 @@ builder.queryFields((t) => ({
     nullable: true,
     description: 'The job that you gave this id; null when there is none.',
     args: { externalId: t.arg.string({ required: true, description: 'Your own id for it.' }) },
-    resolve: (_root, { externalId }, { app, principal }) => app.findJobByExternalId(principal, externalId),
+    resolve: (_root, { externalId }, { api }) => api.jobs.findByExternalId(externalId),
   }),
   jobs: t.field({
     type: JobConnectionRef,
@@ -31,16 +31,18 @@ builder.queryFields((t) => ({
         defaultValue: { field: 'SUBMITTED_AT', direction: 'DESC' },
         description: 'In which order.',
       }),
-      first: t.arg.int({ defaultValue: DEFAULT_PAGE, description: 'How many from the start; 1 to 100.' }),
+      first: t.arg.int({
+        defaultValue: DEFAULT_PAGE_SIZE,
+        description: 'How many from the start; 1 to 100.',
+      }),
       after: t.arg.string({ description: 'Only those after this cursor.' }),
       last: t.arg.int({ description: 'How many from the end, instead of `first`; 1 to 100.' }),
       before: t.arg.string({ description: 'Only those before this cursor.' }),
     },
-    complexity: ({ first, last }) => costOfPage(last ?? first ?? DEFAULT_PAGE, MAX_PAGE),
-    resolve: async (_root, { filter, orderBy, ...page }, { app, principal }) => {
-      const order = orderBy ?? { field: 'SUBMITTED_AT', direction: 'DESC' };
-      const query = { filter: filter ?? {}, orderBy: order, ...pageRequestOf(page) };
-      return { page: await app.listJobs(principal, query), filter: query.filter };
-    },
+    complexity: ({ first, last }) => costOfPage(last ?? first ?? DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE),
+    resolve: async (_root, args, { api }) => ({
+      page: await api.jobs.list(args),
+      filter: args.filter ?? {},
+    }),
   }),
 }));

@@ -1,6 +1,9 @@
 import { ValidationError } from '../../domain/errors.ts';
-import type { JobProgressEvent, JobSegmentsEvent } from '../../live/watch-job.ts';
-import { checkRange } from '../arguments.ts';
+import {
+  DEFAULT_MIN_INTERVAL_MS,
+  type JobProgressEvent,
+  type JobSegmentsEvent,
+} from '../../live/watch-job.ts';
 import { builder } from '../builder.ts';
 import { COUNTED_BY_PAGE } from '../limits.ts';
 import { watch } from '../watch.ts';
@@ -67,15 +70,11 @@ builder.subscriptionFields((t) => ({
       id: t.arg.id({ required: true, description: 'The job.' }),
       after: t.arg.string({ description: 'Cursor of the last event you have.' }),
       minIntervalMs: t.arg.int({
-        defaultValue: 250,
+        defaultValue: DEFAULT_MIN_INTERVAL_MS,
         description: 'Least time between two PROGRESS events, milliseconds; 100 to 10 000.',
       }),
     },
-    subscribe: (_root, { id, after, minIntervalMs }, { app, principal, signal }) => {
-      const interval = checkRange(['minIntervalMs'], minIntervalMs ?? 250, 100, 10_000);
-      const input = { id, after: after ?? null, minIntervalMs: interval };
-      return watch((ended) => app.watchJob(principal, input, ended), signal);
-    },
+    subscribe: (_root, args, { api, signal }) => watch((ended) => api.jobs.watch(args, ended), signal),
     resolve: (event) => event,
   }),
   jobSegments: t.field({
@@ -89,14 +88,14 @@ builder.subscriptionFields((t) => ({
         description: 'Also segments that may still change; no engine has any yet, so only false is taken.',
       }),
     },
-    subscribe: (_root, { id, after, includeInterim }, { app, principal, signal }) => {
+    subscribe: (_root, { includeInterim, ...args }, { api, signal }) => {
       if (includeInterim === true) {
         throw new ValidationError(
           [{ path: ['includeInterim'], rule: 'supported', message: 'No engine has interim segments yet.' }],
           'UNSUPPORTED',
         );
       }
-      return watch((ended) => app.watchSegments(principal, { id, after: after ?? null }, ended), signal);
+      return watch((ended) => api.jobs.watchSegments(args, ended), signal);
     },
     resolve: (event, { id }) => ({ ...event, jobId: id }),
   }),

@@ -40,6 +40,6 @@ builder.queryField('models', (t) =>
   t.field({
     type: [ModelRef],
     description: 'Models that the workers of today have.',
-    resolve: async (_root, _args, { app }) => [...(await app.models())],
+    resolve: async (_root, _args, { api }) => [...(await api.models.list())],
   }),
 );

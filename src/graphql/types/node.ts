@@ -1,13 +1,15 @@
+import { z } from 'zod';
 import { typeOfId } from '../../domain/ids.ts';
 import type { JobView } from '../../domain/job-view.ts';
 import type { QueueView } from '../../domain/queue-view.ts';
-import type { UploadView } from '../../uploads/uploads.ts';
-import { checkRange } from '../arguments.ts';
+import { validate } from '../../domain/validate.ts';
+import type { UploadView } from '../../uploads/create-upload.ts';
 import { builder } from '../builder.ts';
 import type { GraphQLContext } from '../context.ts';
 import { costOfPage } from '../limits.ts';
 
 const MAX_NODES = 100;
+const NodeIds = z.array(z.string()).max(MAX_NODES);
 
 async function loadNode(
   id: string,
@@ -39,9 +41,7 @@ builder.queryFields((t) => ({
     description: 'Up to 100 objects, in the order asked; null where absent or not visible.',
     args: { ids: t.arg.idList({ required: true, description: 'Their ids; at most 100.' }) },
     complexity: ({ ids }) => costOfPage(ids.length, MAX_NODES),
-    resolve: (_root, { ids }, context) => {
-      checkRange(['ids'], ids.length, 0, MAX_NODES);
-      return Promise.all(ids.map((id) => loadNode(id, context)));
-    },
+    resolve: (_root, { ids }, context) =>
+      Promise.all(validate(NodeIds, ids, ['ids']).map((id) => loadNode(id, context))),
   }),
 }));

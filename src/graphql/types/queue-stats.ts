@@ -101,10 +101,9 @@ builder.queryField('queueStats', (t) =>
       }),
     },
     complexity: 5,
-    resolve: async (_root, args, { app, principal }) => {
+    resolve: async (_root, args, { api }) => {
       const window = args.window ?? 'LAST_5_MINUTES';
-      const stats = await app.queueStats(principal, args.queue ?? null, windowMsOf(window));
-      return stats === null ? null : { stats, window };
+      return { stats: await api.queues.stats(args.queue ?? null, windowMsOf(window)), window };
     },
   }),
 );

@@ -1,4 +1,4 @@
-import { NotFoundError, UnavailableError, ValidationError } from '../../domain/errors.ts';
+import { NotFoundError, ValidationError } from '../../domain/errors.ts';
 import { isIdOf } from '../../domain/ids.ts';
 import type { QueueView } from '../../domain/queue-view.ts';
 import { builder } from '../builder.ts';
@@ -34,11 +34,9 @@ builder.node(QueueRef, {
         }),
       },
       complexity: 5,
-      resolve: async (queue, args, { app, principal }) => {
+      resolve: async (queue, args, { api }) => {
         const window = args.window ?? 'LAST_5_MINUTES';
-        const stats = await app.queueStats(principal, queue.name, windowMsOf(window));
-        if (stats === null) throw new UnavailableError('Statistics cannot be told now.');
-        return { stats, window };
+        return { stats: await api.queues.stats(queue.name, windowMsOf(window)), window };
       },
     }),
   }),
@@ -79,7 +77,7 @@ builder.queryField('queues', (t) =>
     type: [QueueRef],
     nullable: true,
     description: 'Every queue; null while they cannot be told.',
-    resolve: async (_root, _args, { app, principal }) => [...(await app.queues(principal))],
+    resolve: async (_root, _args, { api }) => [...(await api.queues.list())],
   }),
 );
 
@@ -89,8 +87,8 @@ builder.mutationFields((t) => ({
     nullable: true,
     description: 'Lets no new job of a queue start; those that run go on.',
     args: { input: t.arg({ type: PauseQueueInput, required: true, description: 'Which queue.' }) },
-    resolve: async (_root, { input }, { app, principal }) => ({
-      queue: await app.pauseQueue(principal, input),
+    resolve: async (_root, { input }, { api }) => ({
+      queue: await api.queues.pause(input),
     }),
   }),
   resumeQueue: t.field({
@@ -98,8 +96,8 @@ builder.mutationFields((t) => ({
     nullable: true,
     description: 'Lets jobs of a queue start again.',
     args: { input: t.arg({ type: ResumeQueueInput, required: true, description: 'Which queue.' }) },
-    resolve: async (_root, { input }, { app, principal }) => ({
-      queue: await app.resumeQueue(principal, input),
+    resolve: async (_root, { input }, { api }) => ({
+      queue: await api.queues.resume(input),
     }),
   }),
   setQueueConcurrency: t.field({
@@ -107,8 +105,8 @@ builder.mutationFields((t) => ({
     nullable: true,
     description: 'Bounds how many jobs of a queue run at once; those that run go on.',
     args: { input: t.arg({ type: SetQueueConcurrencyInput, required: true, description: 'The bound.' }) },
-    resolve: async (_root, { input }, { app, principal }) => ({
-      queue: await app.setQueueConcurrency(principal, input),
+    resolve: async (_root, { input }, { api }) => ({
+      queue: await api.queues.setConcurrency(input),
     }),
   }),
 }));

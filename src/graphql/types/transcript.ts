@@ -1,15 +1,11 @@
 import type { ExportView } from '../../app/export-transcript.ts';
-import type { ExportOptions } from '../../captions/export-options.ts';
+import { DEFAULT_SEGMENTS_PER_PAGE, MAX_SEGMENTS_PER_PAGE } from '../../app/read-segments.ts';
 import type { TranscriptView } from '../../domain/job-view.ts';
-import { checkRange } from '../arguments.ts';
 import { builder } from '../builder.ts';
 import { costOfPage } from '../limits.ts';
 import { CaptionPresetEnum, ExportFormatEnum } from './job-enums.ts';
 import { SpeakerRef, segmentsOfJob } from './segment.ts';
-import { pageOfSegments, SegmentConnectionRef } from './segment-connection.ts';
-
-const MAX_TEXT_BYTES = 1024 * 1024;
-export const MAX_SEGMENTS_PER_PAGE = 500;
+import { SegmentConnectionRef } from './segment-connection.ts';
 
 const ExportOptionsInput = builder.inputType('ExportOptions', {
   description: 'How an export is laid out. Lines, times and marked words concern SRT and VTT only.',
@@ -32,19 +28,6 @@ const ExportOptionsInput = builder.inputType('ExportOptions', {
     }),
   }),
 });
-
-function exportOptionsOf(input: typeof ExportOptionsInput.$inferInput | null | undefined): ExportOptions {
-  const { maxCharsPerLine = null, maxLines = null } = input ?? {};
-  if (maxCharsPerLine !== null) checkRange(['options', 'maxCharsPerLine'], maxCharsPerLine, 10, 120);
-  if (maxLines !== null) checkRange(['options', 'maxLines'], maxLines, 1, 5);
-  return {
-    preset: input?.preset ?? 'WEB',
-    maxCharsPerLine,
-    maxLines,
-    includeSpeakers: input?.includeSpeakers ?? false,
-    highlightWords: input?.highlightWords ?? null,
-  };
-}
 
 const TranscriptExportRef = builder.objectRef<ExportView>('TranscriptExport').implement({
   description: 'A transcript as a file.',
@@ -79,30 +62,26 @@ export const TranscriptRef = builder.objectRef<TranscriptView>('Transcript').imp
       nullable: true,
       complexity: 5,
       description: 'Whole text; null above 1 MiB, use `export`.',
-      resolve: ({ jobId }, _args, { app }) => app.textOf(jobId, MAX_TEXT_BYTES),
+      resolve: ({ jobId }, _args, { api }) => api.transcripts.text(jobId),
     }),
     segments: t.field({
       type: SegmentConnectionRef,
       description: 'Its segments in order.',
       args: {
-        first: t.arg.int({ defaultValue: 100, description: 'How many; 1 to 500.' }),
+        first: t.arg.int({ defaultValue: DEFAULT_SEGMENTS_PER_PAGE, description: 'How many; 1 to 500.' }),
         after: t.arg.string({ description: 'Only those after this cursor.' }),
       },
-      complexity: ({ first }) => costOfPage(first ?? 100, MAX_SEGMENTS_PER_PAGE),
-      resolve: async ({ jobId }, args, { app }) => {
-        const first = checkRange(['first'], args.first ?? 100, 1, MAX_SEGMENTS_PER_PAGE);
-        return pageOfSegments(
-          async (range) => segmentsOfJob(jobId, await app.segmentsOf(jobId, range)),
-          first,
-          args.after ?? null,
-        );
+      complexity: ({ first }) => costOfPage(first ?? DEFAULT_SEGMENTS_PER_PAGE, MAX_SEGMENTS_PER_PAGE),
+      resolve: async ({ jobId }, args, { api }) => {
+        const page = await api.transcripts.segments({ jobId, ...args });
+        return { ...page, segments: segmentsOfJob(jobId, page.segments) };
       },
     }),
     speakers: t.field({
       type: [SpeakerRef],
       description: 'Who speaks; empty when speakers were not told apart.',
-      resolve: async ({ jobId }, _args, { app }) =>
-        (await app.speakersOf(jobId)).map((speaker) => ({ ...speaker, jobId })),
+      resolve: async ({ jobId }, _args, { api }) =>
+        (await api.transcripts.speakers(jobId)).map((speaker) => ({ ...speaker, jobId })),
     }),
     export: t.field({
       type: TranscriptExportRef,
@@ -113,8 +92,8 @@ export const TranscriptRef = builder.objectRef<TranscriptView>('Transcript').imp
         options: t.arg({ type: ExportOptionsInput, description: 'How it is laid out.' }),
       },
       complexity: 5,
-      resolve: ({ jobId }, { format, options }, { app, principal }) =>
-        app.exportTranscript(principal, jobId, { format, options: exportOptionsOf(options) }),
+      resolve: ({ jobId }, { format, options }, { api }) =>
+        api.transcripts.describeExport({ jobId, format, options: options ?? {} }),
     }),
   }),
 });

@@ -1,6 +1,6 @@
 import { AudioSourceError, QuotaExceededError, ValidationError } from '../../domain/errors.ts';
 import { isIdOf } from '../../domain/ids.ts';
-import type { UploadView } from '../../uploads/uploads.ts';
+import type { UploadView } from '../../uploads/create-upload.ts';
 import { builder } from '../builder.ts';
 
 const HttpHeaderRef = builder.objectRef<UploadView['headers'][number]>('HttpHeader').implement({
@@ -65,8 +65,8 @@ builder.mutationField('createUpload', (t) =>
     nullable: true,
     description: 'Makes a place to send a recording to; give its id to `submitJob`.',
     args: { input: t.arg({ type: CreateUploadInput, required: true, description: 'The file.' }) },
-    resolve: async (_root, { input }, { app, principal }) => ({
-      upload: await app.createUpload(principal, input),
+    resolve: async (_root, { input }, { api }) => ({
+      upload: await api.uploads.create(input),
     }),
   }),
 );

@@ -3,7 +3,7 @@ import { ValidationError } from '../../../src/domain/errors.ts';
 import type { JobListQuery, JobOrderField } from '../../../src/domain/job-list.ts';
 import { pageParts } from '../../../src/storage/job-pages.ts';
 import { createJobReader } from '../../../src/storage/job-reader.ts';
-import { DAY_MS, openTestStorage, TENANT, type TestStorage } from '../../support/storage.ts';
+import { DAY_MS, OTHER_TENANT, openTestStorage, TENANT, type TestStorage } from '../../support/storage.ts';
 
 const NOON = Date.parse('2026-01-01T12:00:00.000Z');
 let storage: TestStorage;
@@ -33,8 +33,7 @@ beforeAll(async () => {
       ]);
     }
   }
-  await storage.database.query(`INSERT INTO tenants (id, name) VALUES ('ten_other', 'Other')`);
-  await storage.insert({ tenantId: 'ten_other' });
+  await storage.insert({ tenantId: OTHER_TENANT });
 });
 afterAll(() => storage.close());
 

@@ -7,7 +7,7 @@ import { deleteOldKeys } from '../../../src/storage/idempotency-keys.ts';
 import { createJobSchedule } from '../../../src/storage/job-schedule.ts';
 import type { JobTransaction } from '../../../src/storage/job-transaction.ts';
 import { OffsetConflictError } from '../../../src/storage/projector-offset.ts';
-import { PostgresUploadRepository } from '../../../src/uploads/upload-repository.ts';
+import { UploadRepository } from '../../../src/uploads/upload-repository.ts';
 import { AT_NOON, aNewJob, later, NOON, POLICY } from '../../support/builders.ts';
 import { DAY_MS, openTestStorage, TENANT, type TestStorage } from '../../support/storage.ts';
 
@@ -126,9 +126,7 @@ describe('jobs that the schedule moves', () => {
 
 describe('the recording of a job', () => {
   const sweep = async (now: Date) => {
-    const uploads = new PostgresUploadRepository((sql, parameters) =>
-      storage.database.query(sql, parameters),
-    );
+    const uploads = new UploadRepository(storage.database);
     return uploads.deleteExpired(now, now, 100);
   };
 

@@ -7,6 +7,7 @@ import { createJobChecks } from '../../../src/storage/job-checks.ts';
 import { createJobSchedule } from '../../../src/storage/job-schedule.ts';
 import { POLICY } from '../../support/builders.ts';
 import { eventually } from '../../support/edge.ts';
+import { fakeBroker } from '../../support/fake-broker.ts';
 import { openTestStorage, type TestStorage } from '../../support/storage.ts';
 
 const LOST_ORDER = 9999;
@@ -42,11 +43,11 @@ it('finds the one order that is gone behind a thousand that wait', async () => {
        FROM generate_series(1, 1001) n`,
   );
   const published: AdmittedJob[] = [];
-  const broker = {
+  const broker = fakeBroker({
     taskExists: async (sequence: number) => sequence !== LOST_ORDER,
     attemptForTask: async (_id: string, rows: { readonly nextAttempt: number }) => rows.nextAttempt,
     publishTask: async (job: AdmittedJob) => ({ sequence: LOST_ORDER + published.push(job) }),
-  } as unknown as Broker;
+  });
   const reconciler = aReconciler(broker);
   const stop = new AbortController();
   const running = reconciler.run(stop.signal);
@@ -67,7 +68,7 @@ it('ends a waiting job that is late behind a hundred that workers have taken', a
   await storage.database.query('UPDATE jobs SET admitted_at = now()');
   const late = await storage.insert({ deadline });
   const stop = new AbortController();
-  const broker = { endRun: async () => ({ ended: false }) } as unknown as Broker;
+  const broker = fakeBroker({ endRun: async () => ({ ended: false }) });
   const running = aReconciler(broker).run(stop.signal);
 
   const status = () => storage.database.query('SELECT status FROM jobs WHERE id = $1', [late]);
@@ -86,7 +87,7 @@ it('presses a cancel, with its reason, behind a hundred that workers are slow to
   const requestCancel = async (jobId: string, _at: Date, reason: string | null) =>
     void pressed.set(jobId, reason);
   const stop = new AbortController();
-  const running = aReconciler({ requestCancel } as unknown as Broker).run(stop.signal);
+  const running = aReconciler(fakeBroker({ requestCancel })).run(stop.signal);
 
   await eventually(
     () => pressed.size,

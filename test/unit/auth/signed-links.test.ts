@@ -9,17 +9,20 @@ const REQUEST: ExportRequest = {
 };
 
 function linksAt(now: Date, secret = 'secret'): SignedLinks {
-  return new SignedLinks({ secret, baseUrl: () => 'https://api.example/base/', now: () => now });
+  return new SignedLinks({ secret, baseUrl: 'https://api.example/base/', now: () => now });
 }
 
+const VALID = { principal: { tenantId: 'ten_1', actor: 'link' } };
+const INVALID = { principal: null, problem: 'INVALID' };
+
 describe('signed links', () => {
-  const url = new URL(linksAt(NOON).signedExportUrl(JOB_ID, REQUEST, later(10_000)));
+  const url = new URL(linksAt(NOON).exportUrl('ten_1', JOB_ID, REQUEST, later(10_000)));
 
   it('are good for their method until they expire', () => {
-    expect(linksAt(later(9000)).check('GET', url)).toBe('VALID');
-    expect(linksAt(later(9000)).check('HEAD', url)).toBe('VALID');
-    expect(linksAt(later(9000)).check('PUT', url)).toBe('INVALID');
-    expect(linksAt(later(11_000)).check('GET', url)).toBe('EXPIRED');
+    expect(linksAt(later(9000)).check('GET', url)).toEqual(VALID);
+    expect(linksAt(later(9000)).check('HEAD', url)).toEqual(VALID);
+    expect(linksAt(later(9000)).check('PUT', url)).toEqual(INVALID);
+    expect(linksAt(later(11_000)).check('GET', url)).toEqual({ principal: null, problem: 'EXPIRED' });
   });
 
   it.each([
@@ -29,27 +32,29 @@ describe('signed links', () => {
         copy.pathname += 'x';
       },
     ],
+    ['tenant', (copy: URL) => copy.searchParams.set('tenant', 'ten_2')],
+    ['missing tenant', (copy: URL) => copy.searchParams.delete('tenant')],
     ['time', (copy: URL) => copy.searchParams.set('expires', '9999999999')],
-    ['parameter', (copy: URL) => copy.searchParams.set('lines', '5')],
-    ['further parameter', (copy: URL) => copy.searchParams.append('lines', '5')],
+    ['parameter', (copy: URL) => copy.searchParams.set('options', '{}')],
+    ['further parameter', (copy: URL) => copy.searchParams.append('options', '{}')],
     ['signature', (copy: URL) => copy.searchParams.set('signature', 'AAAA')],
     ['missing signature', (copy: URL) => copy.searchParams.delete('signature')],
   ])('are not good with another %s', (_part, change) => {
     const copy = new URL(url);
     change(copy);
 
-    expect(linksAt(NOON).check('GET', copy)).toBe('INVALID');
+    expect(linksAt(NOON).check('GET', copy)).toEqual(INVALID);
   });
 
   it('are not good for another secret', () => {
-    expect(linksAt(NOON, 'other').check('GET', url)).toBe('INVALID');
+    expect(linksAt(NOON, 'other').check('GET', url)).toEqual(INVALID);
   });
 
   it('stay good when a proxy sorts their parameters', () => {
     const copy = new URL(url);
     copy.searchParams.sort();
 
-    expect(linksAt(NOON).check('GET', copy)).toBe('VALID');
+    expect(linksAt(NOON).check('GET', copy)).toEqual(VALID);
   });
 
   it('carry an export request there and back', () => {
@@ -59,7 +64,7 @@ describe('signed links', () => {
     expect(parseExportUrl(new URL('https://api.example/exports/job_1.exe'))).toBeNull();
   });
 
-  it('carry no option that is left to the preset', () => {
+  it('leave to the preset what the request leaves to it', () => {
     const options = {
       preset: 'KARAOKE',
       maxCharsPerLine: null,
@@ -67,9 +72,9 @@ describe('signed links', () => {
       highlightWords: null,
     } as const;
     const request = { format: 'VTT', options: { ...options, includeSpeakers: false } } as const;
-    const signed = new SignedLinks({ secret: 's', baseUrl: () => 'https://api.example', now: () => NOON });
+    const signed = new SignedLinks({ secret: 's', baseUrl: 'https://api.example', now: () => NOON });
 
-    const parsed = parseExportUrl(new URL(signed.signedExportUrl(JOB_ID, request, later(10_000))));
+    const parsed = parseExportUrl(new URL(signed.exportUrl('ten_1', JOB_ID, request, later(10_000))));
 
     expect(parsed).toEqual({ jobId: JOB_ID, request });
   });

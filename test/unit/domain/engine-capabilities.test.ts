@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { mayFailOver, unsupportedOptions } from '../../../src/domain/engine-capabilities.ts';
-import { FAILURE_KINDS, type TranscriptionOptions } from '../../../src/domain/vocabulary.ts';
+import type { TranscriptionOptions } from '../../../src/domain/transcription-options.ts';
+import { FAILURE_KINDS } from '../../../src/domain/vocabulary.ts';
 
 const plain: TranscriptionOptions = {
   model: 'default',

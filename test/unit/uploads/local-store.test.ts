@@ -9,13 +9,13 @@ describe('the local upload store', () => {
     ['EDQUOT', 'STORAGE_FULL'],
     ['ECONNRESET', 'UPLOAD_INTERRUPTED'],
     ['ERR_STREAM_PREMATURE_CLOSE', 'UPLOAD_INTERRUPTED'],
-  ])('tells %s as %s', (systemCode, code) => {
+  ])('reports %s as %s', (systemCode, code) => {
     expect(asUploadError(Object.assign(new Error(systemCode), { code: systemCode }), ALIVE)).toMatchObject({
       code,
     });
   });
 
-  it('passes on what it does not know', () => {
+  it('passes other errors on', () => {
     const error = new Error('EIO');
 
     expect(asUploadError(error, ALIVE)).toBe(error);
@@ -26,8 +26,10 @@ describe('the local upload store', () => {
     async (id) => {
       const store = new LocalUploadStore('/srv/uploads');
 
-      await expect(store.remove(id)).rejects.toThrow(/no id of an upload/);
-      await expect(store.open(id, 'ab'.repeat(32))).rejects.toThrow(/no id of an upload/);
+      await expect(store.remove(id)).rejects.toThrow(/not the id of an upload/);
+      await expect(store.open(id, 'ab'.repeat(32), { start: 0, end: 0 })).rejects.toThrow(
+        /not the id of an upload/,
+      );
     },
   );
 });

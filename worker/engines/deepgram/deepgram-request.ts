@@ -1,5 +1,5 @@
 import { type DeepgramClient, ListenV1Model } from '@deepgram/sdk';
-import { DEFAULT_MODEL, type TranscriptionOptions } from '../../../src/domain/vocabulary.ts';
+import { DEFAULT_MODEL, type TranscriptionOptions } from '../../../src/domain/transcription-options.ts';
 
 type Media = DeepgramClient['listen']['v1']['media'];
 /** The query of `POST /v1/listen` as the SDK names it. */

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { WorkerConfig } from '../../../src/config/config.ts';
-import type { TranscriptionOptions } from '../../../src/domain/vocabulary.ts';
+import type { TranscriptionOptions } from '../../../src/domain/transcription-options.ts';
 
 export type WhisperSettings = Pick<
   WorkerConfig,

@@ -1,6 +1,6 @@
 import { cacheDirectory } from '../../../src/config/cache-directory.ts';
 import type { WorkerConfig } from '../../../src/config/config.ts';
-import { DEFAULT_MODEL } from '../../../src/domain/vocabulary.ts';
+import { DEFAULT_MODEL } from '../../../src/domain/transcription-options.ts';
 import type { Logger } from '../../../src/observability/logger.ts';
 import { findSpeechEvidence } from '../../audio/speech-evidence.ts';
 import { isSilent } from '../../audio/wav-silence.ts';
