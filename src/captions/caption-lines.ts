@@ -18,10 +18,16 @@ const COSTS = { caption: 3, sentence: 0, clause: 1, word: 2, insideWord: 4, afte
  * where that costs no caption more, else after a clause, else after a word. Lines are filled in reading order.
  */
 export function toCaptions(units: readonly CaptionUnit[], rules: LineRules): CaptionLine[][] {
+  const places = units.map((unit, index) => placeCost(unit, units[index + 1]));
   const best: { cost: number; end: number }[] = [];
-  best[units.length] = { cost: 0, end: units.length };
   for (let start = units.length - 1; start >= 0; start -= 1) {
-    best[start] = cheapestEnd(units, start, best, rules);
+    let cheapest = { cost: Number.POSITIVE_INFINITY, end: start + 1 };
+    for (const end of endsThatFit(units, start, rules)) {
+      const flash = isFlash(units, start, end, rules) ? COSTS.flash : 0;
+      const cost = COSTS.caption + flash + (places[end - 1] ?? 0) + (best[end]?.cost ?? 0);
+      if (cost <= cheapest.cost) cheapest = { cost, end };
+    }
+    best[start] = cheapest;
   }
   const captions: CaptionLine[][] = [];
   for (let start = 0; start < units.length; ) {
@@ -30,20 +36,6 @@ export function toCaptions(units: readonly CaptionUnit[], rules: LineRules): Cap
     start = end;
   }
   return captions;
-}
-
-function cheapestEnd(
-  units: readonly CaptionUnit[],
-  start: number,
-  best: readonly { readonly cost: number }[],
-  rules: LineRules,
-): { cost: number; end: number } {
-  let cheapest = { cost: Number.POSITIVE_INFINITY, end: start + 1 };
-  for (const end of endsThatFit(units, start, rules)) {
-    const cost = COSTS.caption + endCost(units, start, end, rules) + (best[end]?.cost ?? 0);
-    if (cost <= cheapest.cost) cheapest = { cost, end };
-  }
-  return cheapest;
 }
 
 /** Where a caption may end that begins at `start`; one unit always fits. */
@@ -66,15 +58,21 @@ function* endsThatFit(
   }
 }
 
-function endCost(units: readonly CaptionUnit[], start: number, end: number, { minCueMs }: LineRules): number {
-  const [first, last, next] = [units[start], units[end - 1], units[end]];
-  if (first === undefined || last === undefined || next === undefined) return 0;
-  if (!last.spoken) return COSTS.afterName;
-  const flash = last.endMs - first.startMs < minCueMs ? COSTS.flash : 0;
-  return flash + placeCost(last, next);
+/** Whether a caption is spoken in less than the shortest time, and more of the segment follows. */
+function isFlash(
+  units: readonly CaptionUnit[],
+  start: number,
+  end: number,
+  { minCueMs }: LineRules,
+): boolean {
+  const [first, last] = [units[start], units[end - 1]];
+  if (first === undefined || last === undefined || end === units.length) return false;
+  return last.spoken && last.endMs - first.startMs < minCueMs;
 }
 
-function placeCost(last: CaptionUnit, next: CaptionUnit): number {
+function placeCost(last: CaptionUnit, next: CaptionUnit | undefined): number {
+  if (next === undefined) return 0;
+  if (!last.spoken) return COSTS.afterName;
   if (SENTENCE_END.test(last.text) || next.startMs - last.endMs >= PAUSE_MS) return COSTS.sentence;
   if (CLAUSE_END.test(last.text)) return COSTS.clause;
   if (next.glued) return isUnspaced(last.text + next.text) ? COSTS.word : COSTS.insideWord;

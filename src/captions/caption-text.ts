@@ -18,6 +18,9 @@ export interface CaptionUnit {
 
 type WidthRules = Pick<CaptionRules, 'maxCharsPerLine' | 'wideWidth'>;
 
+/** The segmenters' time grows with the square of what they are given. */
+const BLOCK = 1_000;
+
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 const words = new Intl.Segmenter('en', { granularity: 'word' });
 
@@ -25,6 +28,7 @@ const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
 /** No-break spaces hold a word together ("10 km", "Bonjour !"), so they are not where it ends. */
 const BREAKING_SPACE = /[^\S\u00a0\u2007\u202f\ufeff]+/u;
 const CONTROL_CHARACTERS = /[\p{Cc}\u2028\u2029]+/gu;
+const HIGH_SURROGATE = /[\ud800-\udbff]/;
 const INVISIBLE = /^\p{Default_Ignorable_Code_Point}+$/u;
 /** Embeddings, overrides and isolates: one that the text leaves open would reach beyond its line. */
 const DIRECTIONS = /[\u202a-\u202e\u2066-\u2069]/g;
@@ -37,13 +41,26 @@ const OPENING_PUNCTUATION = /^[\p{Ps}\p{Pi}]/u;
 export function widthOf(text: string, wideWidth: 1 | 2): number {
   if (PRINTABLE_ASCII.test(text)) return text.length;
   let width = 0;
-  for (const { segment } of graphemes.segment(text)) width += graphemeWidth(segment, wideWidth);
+  for (const { segment } of segmentsOf(text, graphemes)) width += graphemeWidth(segment, wideWidth);
   return width;
 }
 
 function graphemeWidth(grapheme: string, wideWidth: 1 | 2): number {
   if (INVISIBLE.test(grapheme)) return 0;
   return isWide(grapheme) ? wideWidth : 1;
+}
+
+function* segmentsOf(text: string, segmenter: Intl.Segmenter): Generator<Intl.SegmentData> {
+  for (let start = 0; start < text.length; ) {
+    const end = start + BLOCK + (HIGH_SURROGATE.test(text.charAt(start + BLOCK - 1)) ? 1 : 0);
+    const segments = [...segmenter.segment(text.slice(start, end))];
+    // The last one may go on in the next block.
+    if (end < text.length && segments.length > 1) segments.pop();
+    for (const data of segments) {
+      yield data;
+      start += data.segment.length;
+    }
+  }
 }
 
 /** The text on one line: control characters and runs of space become one space, none at the ends. */
@@ -102,7 +119,7 @@ function piecesOf(chunk: string, rules: WidthRules): string[] {
 function wordsWithPunctuation(chunk: string): string[] {
   const pieces: string[] = [];
   let opened = false;
-  for (const { segment: text, isWordLike } of words.segment(chunk)) {
+  for (const { segment: text, isWordLike } of segmentsOf(chunk, words)) {
     const opens = !isWordLike && OPENING_PUNCTUATION.test(text);
     const last = pieces.length - 1;
     if (last >= 0 && (opened || !(isWordLike || opens))) pieces[last] += text;
@@ -117,7 +134,7 @@ function hardPieces(piece: string, { maxCharsPerLine, wideWidth }: WidthRules): 
   const pieces: string[] = [];
   let text = '';
   let width = 0;
-  for (const { segment: grapheme } of graphemes.segment(piece)) {
+  for (const { segment: grapheme } of segmentsOf(piece, graphemes)) {
     const added = graphemeWidth(grapheme, wideWidth);
     if (width + added > maxCharsPerLine) {
       pieces.push(text);

@@ -133,32 +133,31 @@ function namedCaptions(
   rules: CaptionRules,
   nextStartMs: number,
 ): CaptionLine[][] {
-  if (segment.endMs <= nextStartMs) return toCaptions([...nameOf(segment, spoken, rules), ...spoken], rules);
+  const name = nameOf(segment, rules);
+  if (segment.endMs <= nextStartMs) return toCaptions([...name, ...spoken], rules);
   const captions: CaptionLine[][] = [];
-  for (let rest = spoken; rest.length > 0; ) {
-    for (const caption of toCaptions([...nameOf(segment, rest, rules), ...rest], rules)) {
+  // Two captions ahead, if each unit were one character, are enough to choose where one ends.
+  const ahead = 2 * rules.maxCharsPerLine * rules.maxLines;
+  for (let said = 0; said < spoken.length; ) {
+    const rest = spoken.slice(said, said + ahead);
+    const atMs = rest[0]?.startMs ?? segment.startMs;
+    const named = [...name.map((unit) => ({ ...unit, startMs: atMs, endMs: atMs })), ...rest];
+    for (const caption of toCaptions(named, rules)) {
       captions.push(caption);
       const count = caption.flat().filter((unit) => unit.spoken).length;
-      rest = rest.slice(count);
+      said += count;
       if (count > 0) break;
     }
   }
   return captions;
 }
 
-function nameOf(
-  { speaker, text }: Segment,
-  spoken: readonly CaptionUnit[],
-  rules: CaptionRules,
-): CaptionUnit[] {
+function nameOf({ speaker, text, startMs }: Segment, rules: CaptionRules): CaptionUnit[] {
   if (speaker === null) return [];
-  const atMs = spoken[0]?.startMs ?? 0;
   // Without the mark a number that follows would join the name.
   const name = `${speakerLabel(speaker)}:${isRightToLeft(text) ? RIGHT_TO_LEFT_MARK : ''}`;
-  return captionUnits({ text: name, words: null, startMs: atMs, endMs: atMs }, rules).map((unit) => ({
-    ...unit,
-    spoken: false,
-  }));
+  const units = captionUnits({ text: name, words: null, startMs, endMs: startMs }, rules);
+  return units.map((unit) => ({ ...unit, spoken: false }));
 }
 
 /**

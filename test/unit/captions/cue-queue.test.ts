@@ -233,3 +233,20 @@ describe('lines of every script', () => {
     expect(japanese?.[0]?.length).toBeLessThanOrEqual(13);
   });
 });
+
+describe('a segment of 50,000 characters', () => {
+  it.each([
+    { of: 'words', text: 'word '.repeat(10_000) },
+    { of: 'one word', text: 'a'.repeat(50_000) },
+    { of: 'words without spaces', text: '漢字'.repeat(25_000) },
+  ])('of $of is laid out whole, even when somebody speaks in between', ({ text }) => {
+    const segments = segmentsOf([0, 10_000_000, text, '0'], [5, 9, 'Mhm.', '1']);
+
+    const cues = cuesOf(segments, { namePrefix: true });
+
+    const spoken = cues.flatMap(({ lines }) => lines.flat()).filter((unit) => unit.spoken);
+    expect(spoken.map((unit) => unit.text).join('').length).toBe(
+      text.replaceAll(' ', '').length + 'Mhm.'.length,
+    );
+  });
+});

@@ -115,7 +115,7 @@ function captionsOf(
 /** What was said, without spaces: lines may be broken anywhere but nothing may be lost or added. */
 const letters = (text: string): string => withoutMarks(text).replace(/[\s\p{Cc}]+/gu, '');
 
-describe.each(FORMATS)('captions of any transcript ($name)', (format) => {
+describe.each(FORMATS)('captions of any transcript ($name)', { timeout: 30_000 }, (format) => {
   it('begin in order, end after they begin, and never overlap', () => {
     fc.assert(
       fc.property(transcript, options, (segments, chosen) => {
