@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { ConfigError, readWorkerConfig, type WorkerConfig } from '../src/config/config.ts';
 import { connectToNats, isConnected } from '../src/messaging/connection.ts';
 import { createLogger, type Logger } from '../src/observability/logger.ts';
+import { aborted } from '../src/process/wait.ts';
 import { type AudioPipeline, createAudioPipeline } from './audio/audio-pipeline.ts';
 import { findFfmpeg } from './audio/find-ffmpeg.ts';
 import type { TranscriptionEngine } from './engines/engine.ts';
@@ -16,14 +17,14 @@ interface CommandLine {
   readonly name?: string;
 }
 
-/** Not a crash: the machine or the configuration lacks something, and the message says what. */
+/** Something is missing on the machine or in the configuration; the message names it. */
 const EXIT_MISCONFIGURED = 2;
 
 const program = new Command('worker')
   .description('Takes transcription jobs from NATS and runs them.')
   .option('--engine <name>', 'whisper, deepgram, or the path of an engine module (.mjs)', 'whisper')
-  .option('--slots <n>', 'jobs at once (default: WORKER_SLOTS)', toSlots)
-  .option('--name <name>', "shown to people instead of the machine's name")
+  .option('--slots <n>', 'jobs at a time (default: WORKER_SLOTS)', toSlots)
+  .option('--name <name>', 'shown to users instead of the host name')
   .action(main);
 await program.parseAsync();
 
@@ -32,11 +33,11 @@ async function main(options: CommandLine): Promise<void> {
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.once(name, () => stopping.abort(new Error(name)));
   }
-  // A parent that vanished can't stop its worker any more.
+  // Sent when the parent process is gone, which then cannot stop its worker.
   process.once('disconnect', () => stopping.abort(new Error('disconnect')));
   try {
     const fromEnvironment = readWorkerConfig(process.env);
-    // Engines share the cores out among the slots.
+    // Engines divide the cores among the slots.
     const config = {
       ...fromEnvironment,
       WORKER_SLOTS: options.slots ?? fromEnvironment.WORKER_SLOTS,
@@ -50,11 +51,11 @@ async function main(options: CommandLine): Promise<void> {
       process.stderr.write(`The worker cannot start: ${error instanceof Error ? error.message : error}\n`);
     }
   }
-  // The channel to the parent would keep the process alive.
+  // The channel to the parent would keep this process running.
   if (process.connected) process.disconnect();
 }
 
-/** Until the signal aborts. */
+/** Runs until the signal aborts. */
 async function work(
   options: CommandLine,
   config: WorkerConfig,
@@ -93,22 +94,15 @@ async function work(
     version: await versionOf(),
   });
   process.send?.({ type: 'ready', workerId: worker.workerId });
-  const closed = await Promise.race([untilAborted(stopping), nc.closed().then(() => true)]);
+  const closed = await Promise.race([aborted(stopping).then(() => false), nc.closed().then(() => true)]);
   log.info('shutting down');
   await worker.drain(closed ? 0 : config.WORKER_GRACE_SECONDS * 1000);
-  if (closed) throw new Error('NATS does not let this worker in any more; check its login.');
-  // Draining waits for an answer, which never comes from a server that is away.
+  if (closed) throw new Error('NATS no longer accepts the login of this worker; check NATS_CREDS.');
+  // Draining waits for a reply, which never comes while NATS is unreachable.
   await (isConnected(nc) ? nc.drain() : nc.close());
 }
 
-function untilAborted(signal: AbortSignal): Promise<false> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(false);
-    signal.addEventListener('abort', () => resolve(false), { once: true });
-  });
-}
-
-/** Only wav engines need ffmpeg; a cloud worker runs without. */
+/** Only engines that take WAV need ffmpeg. */
 async function audioFor(
   engine: TranscriptionEngine,
   config: WorkerConfig,
@@ -120,28 +114,28 @@ async function audioFor(
   if (ffmpeg.source === 'installer') {
     log.warn(
       ffmpeg,
-      'using an old ffmpeg that came with npm; install a current one before taking strangers’ files',
+      'using an old ffmpeg from an npm package; install a current one before processing untrusted files',
     );
   }
   return createAudioPipeline({ allowedNetworks, ffmpegPath: ffmpeg.path });
 }
 
-/** Engines in the cloud cost the machine nothing, so they say themselves how much they take. */
+/** Hosted engines use little of this machine, so they set their own limit. */
 function slotsFor(engine: TranscriptionEngine, asked: number | undefined, config: WorkerConfig): number {
   if (engine.maxConcurrency === undefined) return asked ?? config.WORKER_SLOTS;
-  // Jobs above the engine's own limit would hold a slot and wait, and be shown as running.
+  // Jobs above the engine's own limit would hold a slot, wait, and yet be shown as running.
   return Math.min(asked ?? engine.maxConcurrency, engine.maxConcurrency);
 }
 
 function toSlots(text: string): number {
   const slots = Number(text);
   if (!Number.isInteger(slots) || slots < 1 || slots > 64) {
-    throw new InvalidArgumentError('a number from 1 to 64');
+    throw new InvalidArgumentError('must be a number from 1 to 64');
   }
   return slots;
 }
 
-/** Of package.json, which lies one folder further up when this is compiled. */
+/** The version in package.json, which is one folder further up when this is compiled. */
 async function versionOf(): Promise<string> {
   for (const place of ['../package.json', '../../package.json']) {
     const text = await readFile(new URL(place, import.meta.url), 'utf8').catch(() => null);

@@ -9,7 +9,7 @@ import {
   openAudio,
 } from './fetch-audio.ts';
 
-/** From a task's audio to pieces that an engine takes; every part throws EngineError or the signal's reason. */
+/** From a task's audio to pieces for an engine. Every step throws EngineError or the signal's reason. */
 export interface AudioPipeline {
   fetch(
     audio: TaskMessage['audio'],

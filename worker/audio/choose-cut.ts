@@ -1,13 +1,12 @@
 import { SAMPLE_RATE } from './wav.ts';
 
 const FRAME_MS = 20;
-/** How long it must be quiet to count as a pause between words. */
+/** A pause between words lasts at least this long. */
 const PAUSE_FRAMES = 10;
 
 /**
- * The middle of the quietest 200 ms, in milliseconds from the first sample. By energy alone, so that there
- * is no threshold that a noisy recording would defeat. Among equally quiet places the one nearest the
- * middle wins.
+ * The middle of the quietest 200 ms, in milliseconds from the first sample. It compares energy only, since a threshold
+ * would fail for noisy recordings. Among equally quiet places it chooses the one nearest to the middle.
  */
 export function chooseCut(samples: Int16Array): number {
   const energies = frameEnergies(samples);
@@ -25,7 +24,7 @@ export function chooseCut(samples: Int16Array): number {
   return best.at * FRAME_MS + (PAUSE_FRAMES * FRAME_MS) / 2;
 }
 
-/** Whole numbers, so that sums over a sliding window stay exact. */
+/** Integers, so that sums over a sliding window stay exact. */
 function frameEnergies(samples: Int16Array): number[] {
   const frameLength = (SAMPLE_RATE * FRAME_MS) / 1000;
   const energies: number[] = [];

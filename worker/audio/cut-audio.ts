@@ -6,7 +6,7 @@ import { chooseCut } from './choose-cut.ts';
 import { readSamples, WAV_BYTES_PER_MS, WAV_HEADER_BYTES, wavDurationMs, wavHeader } from './wav.ts';
 
 export interface AudioPiece {
-  /** A 16 kHz mono s16 WAV file; whoever asked for the piece deletes it. */
+  /** A 16 kHz mono s16 WAV file; the caller deletes it. */
   readonly path: string;
   /** Milliseconds from the start of the recording. */
   readonly startMs: number;
@@ -14,23 +14,23 @@ export interface AudioPiece {
 }
 
 export interface CutOptions {
-  /** Where to begin, such as a checkpoint. */
+  /** Where to start, such as a checkpoint. */
   readonly fromMs: number;
-  /** Where to end; null means at the recording's end. */
+  /** Where to end; null for the end of the recording. */
   readonly endMs: number | null;
-  /** The length to aim at; pieces have 0.8 to 1.2 times of it, the last one 0.3 to 1.5 times. */
+  /** The usual length: pieces have 0.8 to 1.2 times of it, the last one 0.3 to 1.5 times. */
   readonly pieceMs: number;
   readonly directory: string;
 }
 
 const SHORTEST_SHARE = 0.8;
 const LONGEST_SHARE = 1.2;
-/** A remainder up to here stays whole, so that none is too short to be worth an engine's start. */
+/** A remainder up to this stays whole, so that no piece is too short to be worth the start of an engine. */
 const LAST_SHARE = 1.5;
 
 /**
- * The pieces of a recording, one after the other without a gap, cut at the quietest places. A piece's file
- * is written when it is asked for. The same recording from the same place gives the same pieces.
+ * The pieces of a recording, in order and without gaps, cut at the quietest places. The file of a piece is written when
+ * the piece is requested. The same recording from the same start gives the same pieces.
  */
 export async function* cutAudio(
   wavPath: string,

@@ -16,34 +16,35 @@ export interface DecodedAudio {
   readonly codec: string | null;
   readonly sampleRate: number | null;
   readonly channels: number | null;
-  /** True when it is shorter than its header says by more than half a second, within the tolerance. */
+  /** True when it is more than half a second shorter than its header says, within the tolerance. */
   readonly truncated: boolean;
 }
 
 export interface DecodeOptions {
-  /** Private to the attempt; the WAV file is written here. */
+  /** Private to the run; the WAV file is written here. */
   readonly directory: string;
   readonly maxDurationMs: number;
   readonly ffmpegPath: string;
-  /** Told a few times a second: 0 to 1, never falling. */
+  /** Called a few times a second with 0 to 1, never falling. */
   readonly onProgress?: (fraction: number) => void;
 }
 
-/** Containers of sound; no playlists, which make ffmpeg open other files. */
+/** Containers with audio. Playlists are left out, since they make ffmpeg open other files. */
 const FORMATS =
   'mp3,wav,w64,flac,ogg,mov,matroska,aac,aiff,amr,amrnb,amrwb,au,caf,asf,avi,mpeg,mpegts,flv,ac3,eac3,wv,ape,tta,dsf';
 const MEMORY_BYTES = 2 * 1024 ** 3;
 const MIN_TIMEOUT_MS = 60_000;
-/** Decoding runs hundreds of times faster than real time; this slow means stuck. */
+/** Decoding runs hundreds of times faster than real time; below this it is stuck. */
 const SLOWEST_SPEED = 10;
-/** A container's length may differ from its sound's by this much without anything missing. */
+/** The duration of a container may differ from that of its audio by this much although nothing is missing. */
 const TOLERANCE_MS = 2000;
 const TOLERANCE_SHARE = 0.02;
 
 /**
- * Turns a recording into the form the engines take, in a confined child with bounded time, memory and output.
- * Success is judged by what came out: ffmpeg's exit code is 0 for files that were cut short.
- * @throws EngineError of kind AUDIO when the recording is at fault; or the signal's reason.
+ * Converts a recording to the format of the engines, in a child process with limits on time, memory and output. The
+ * output decides whether it succeeded, since ffmpeg's exit code is 0 for truncated files, too.
+ *
+ * @throws EngineError, of kind AUDIO when the recording is the cause; the signal's reason.
  */
 export async function decodeAudio(
   path: string,
@@ -103,7 +104,7 @@ function ffmpegArguments(path: string, output: string, maxDurationMs: number, ma
   ];
 }
 
-/** Tells progress, and ends a decoding at once whose result would be refused. */
+/** Reports progress, and ends a decoding early whose result would be refused. */
 function listenersFor(options: DecodeOptions) {
   let head = '';
   let totalMs: number | null = null;
@@ -123,7 +124,7 @@ function listenersFor(options: DecodeOptions) {
   };
 }
 
-/** What a container claims may be a little more than there is. */
+/** A container may claim a little more than it holds. */
 function isTooLong(claimedMs: number, options: Pick<DecodeOptions, 'maxDurationMs'>): boolean {
   return claimedMs > options.maxDurationMs + TOLERANCE_MS;
 }
@@ -161,7 +162,7 @@ function throwIfFailed(exit: ChildExit, report: FfmpegReport, durationMs: number
   if (exit.code !== 0) throw DecodeFailure.unreadable(said);
 }
 
-/** With pictures in the file its length may be theirs: then only an error counts. */
+/** In a file with video, the duration may be that of the video: then only an error counts. */
 function isTruncated(report: FfmpegReport, said: string, durationMs: number): boolean {
   const claimedMs = report.durationMs ?? 0;
   const isShort = claimedMs - durationMs > Math.max(TOLERANCE_MS, claimedMs * TOLERANCE_SHARE);

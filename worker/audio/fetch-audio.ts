@@ -25,25 +25,26 @@ export interface OpenedAudio {
 
 export interface OpenOptions {
   readonly maxBytes: number;
-  /** CIDRs whose private addresses may be asked. */
+  /** CIDRs of private networks that recordings may come from. */
   readonly allowedNetworks: readonly string[];
 }
 
 export interface FetchOptions extends OpenOptions {
-  /** Private to the attempt; the file is written here. */
+  /** Private to the run; the file is written here. */
   readonly directory: string;
   readonly onProgress?: (bytes: number, total: number | null) => void;
 }
 
-/** However slowly the bytes trickle, a fetch ends. */
+/** Ends a fetch however slowly data arrives. */
 const TOTAL_TIMEOUT_MS = 2 * 3_600_000;
 const CUT_SHORT =
   /^(ECONNRESET|UND_ERR_SOCKET|UND_ERR_RES_CONTENT_LENGTH_MISMATCH|ERR_STREAM_PREMATURE_CLOSE)$/;
 const HTML = /^\s*(<!doctype html|<html[\s>])/i;
 
 /**
- * Brings the recording into the directory, never whole in memory.
- * @throws EngineError of kind FETCH or AUDIO, or the signal's reason. A failed fetch leaves a partial file.
+ * Downloads the recording into the directory, without holding it in memory. A failed fetch leaves a partial file.
+ *
+ * @throws EngineError of kind FETCH or AUDIO; the signal's reason.
  */
 export async function fetchAudio(
   audio: TaskMessage['audio'],
@@ -74,9 +75,10 @@ export async function fetchAudio(
 }
 
 /**
- * The recording as a stream, with the guards of `fetchAudio`; the stream itself fails with an `EngineError`
- * when the body is too large, cut short, or a web page.
- * @throws EngineError of kind FETCH or AUDIO, or the signal's reason.
+ * The recording as a stream, with the checks of `fetchAudio`. The stream fails with an `EngineError` when the body is too
+ * large, truncated, or a web page.
+ *
+ * @throws EngineError of kind FETCH or AUDIO; the signal's reason.
  */
 export async function openAudio(
   audio: TaskMessage['audio'],
@@ -147,7 +149,7 @@ function noSpace(error: unknown): EngineError | null {
     {
       kind: 'INTERNAL',
       code: 'WORKER_NO_SPACE',
-      message: 'The worker has no disk space left for the recording; it is tried again.',
+      message: 'The worker has no disk space left for the recording; the job is retried.',
       retryable: true,
     },
     { cause: error },

@@ -24,7 +24,7 @@ function failure(code: string, retryable: boolean, message: string, more: { retr
     );
 }
 
-/** Every way to fail at getting a recording. Messages name the host only: a URL may hold secrets. */
+/** Every way in which fetching a recording fails. Messages name only the host, since a URL may contain secrets. */
 export const FetchFailure = {
   badUrl: () =>
     failure('FETCH_REFUSED', false, 'The audio URL, or one it redirects to, is not an http or https URL.')(),
@@ -33,11 +33,11 @@ export const FetchFailure = {
     failure(
       'FETCH_TOO_MANY_REDIRECTS',
       false,
-      `${host} redirected more than ${limit} times; give the final URL of the recording.`,
+      `${host} redirected more than ${limit} times; use the final URL of the recording.`,
     )(),
 
   timeout: (host: string, options: FailureOptions = {}) =>
-    failure('FETCH_TIMEOUT', true, `${host} took too long to respond; it is tried again.`)(options),
+    failure('FETCH_TIMEOUT', true, `${host} took too long to respond; the job is retried.`)(options),
 
   tooLarge: (maxBytes: number) =>
     failure('FETCH_TOO_LARGE', false, `The recording is larger than the ${maxBytes} bytes allowed.`)(),
@@ -46,23 +46,27 @@ export const FetchFailure = {
     failure(
       'FETCH_TRUNCATED',
       true,
-      `The connection ended after ${received} of ${expected ?? 'an unknown number of'} bytes; it is tried again.`,
+      `The connection ended after ${received} of ${expected ?? 'an unknown number of'} bytes; the job is retried.`,
     )(),
 
   checksum: () =>
-    failure('FETCH_CHECKSUM', true, 'The recording that arrived differs from the one that was uploaded.')(),
+    failure(
+      'FETCH_CHECKSUM',
+      true,
+      'The downloaded recording differs from the uploaded one; the job is retried.',
+    )(),
 
   isHtml: (host: string) =>
     new EngineError({
       kind: 'AUDIO',
       code: 'AUDIO_IS_HTML',
-      message: `${host} sent a web page instead of a recording; give the direct link to the audio file.`,
+      message: `${host} sent a web page instead of a recording; use the direct link to the audio file.`,
       retryable: false,
     }),
 
-  /** For an answer that is not a success. */
+  /** For a response that is not a success. */
   ofStatus(status: number, headers: IncomingHttpHeaders, host: string): EngineError {
-    const said = `${host} answered ${status}`;
+    const said = `${host} responded with ${status}`;
     const retryAfterMs = readRetryAfter(headers['retry-after']);
     const later = retryAfterMs === null ? {} : { retryAfterMs };
     if (status === 404 || status === 410) {
@@ -71,19 +75,14 @@ export const FetchFailure = {
     if (status === 401 || status === 403) {
       return failure('FETCH_FORBIDDEN', false, `${said}: the URL needs a login, or its signature expired.`)();
     }
-    if (status === 408) return failure('FETCH_TIMEOUT', true, `${said}; it is tried again.`, later)();
+    if (status === 408) return failure('FETCH_TIMEOUT', true, `${said}; the job is retried.`, later)();
     if (status === 425 || status === 429) {
-      return failure('FETCH_RATE_LIMITED', true, `${said}: too many requests; it is tried again.`, later)();
+      return failure('FETCH_RATE_LIMITED', true, `${said}: too many requests; the job is retried.`, later)();
     }
     if (status >= 500) {
-      return failure(
-        'FETCH_SERVER_ERROR',
-        true,
-        `${said}: its server is in trouble; it is tried again.`,
-        later,
-      )();
+      return failure('FETCH_SERVER_ERROR', true, `${said}: a server error; the job is retried.`, later)();
     }
-    return failure('FETCH_REFUSED', false, `${said} and gave no recording.`)();
+    return failure('FETCH_REFUSED', false, `${said} instead of a recording.`)();
   },
 
   /** For an error of the connection; an `EngineError` stays itself. */
@@ -95,21 +94,25 @@ export const FetchFailure = {
       return failure(
         'FETCH_BLOCKED_ADDRESS',
         false,
-        `${host} is a private address, from which recordings are not fetched; upload the file instead.`,
+        `${host} leads to a private address, which is not allowed; upload the file instead.`,
       )({ cause: error });
     }
     if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
       return failure(
         'FETCH_HOST_UNKNOWN',
         code === 'EAI_AGAIN',
-        `There is no host ${host}; check the URL's spelling.`,
+        `The host ${host} is unknown; check the spelling of the URL.`,
       )(options);
     }
     if (TIMEOUT.test(code)) return FetchFailure.timeout(host, options);
     if (TLS_ERROR.test(code)) {
       return failure('FETCH_TLS', false, `${host} has no valid TLS certificate for this URL.`)(options);
     }
-    return failure('FETCH_CONNECTION', true, `The connection to ${host} failed; it is tried again.`)(options);
+    return failure(
+      'FETCH_CONNECTION',
+      true,
+      `The connection to ${host} failed; the job is retried.`,
+    )(options);
   },
 };
 

@@ -1,14 +1,14 @@
-/** What ffmpeg says of a recording on standard error; there is no ffprobe where npm installed ffmpeg. */
+/** What ffmpeg reports about a recording on standard error; the npm package of ffmpeg has no ffprobe. */
 export interface FfmpegReport {
-  /** False when ffmpeg did not understand the file at all. */
+  /** False when ffmpeg could not read the file at all. */
   readonly opened: boolean;
-  /** What the container claims; null when it doesn't, or ffmpeg only guessed. */
+  /** As the container claims; null when it does not, or when ffmpeg only estimated it. */
   readonly durationMs: number | null;
   readonly codec: string | null;
   readonly sampleRate: number | null;
   readonly channels: number | null;
   readonly hasAudio: boolean;
-  /** Moving pictures, not a cover. Their length hides that of the sound. */
+  /** True for a video, not for a cover image. Its duration hides that of the audio. */
   readonly hasVideo: boolean;
 }
 
@@ -27,7 +27,7 @@ const CHANNELS: Readonly<Record<string, number>> = {
   '7.1': 8,
 };
 
-/** @param text The beginning of standard error at `-loglevel info`; works from ffmpeg 4 on. */
+/** @param text The start of standard error at `-loglevel info`, of ffmpeg 4 or later. */
 export function readFfmpegOutput(text: string): FfmpegReport {
   const input = sectionOfInput(text);
   const audio = AUDIO_STREAM.exec(input);
@@ -44,7 +44,7 @@ export function readFfmpegOutput(text: string): FfmpegReport {
   };
 }
 
-/** Milliseconds of sound written so far, from a line of `-progress`; null for other lines. */
+/** Milliseconds of audio written so far, from a line of `-progress`; null for other lines. */
 export function readFfmpegProgress(line: string): number | null {
   const match = /^out_time_us=(\d+)$/.exec(line);
   return match === null ? null : Math.floor(Number(match[1]) / 1000);

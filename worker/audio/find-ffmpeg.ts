@@ -3,11 +3,11 @@ import { findExecutable, isExecutable } from '../../src/process/find-executable.
 
 export interface FoundFfmpeg {
   readonly path: string;
-  /** `installer` is the npm package's build of 2018: fine for one's own recordings, not for strangers'. */
+  /** `installer` is the build of 2018 in the npm package: fine for your own recordings, not for untrusted ones. */
   readonly source: 'config' | 'path' | 'installer';
 }
 
-/** No ffmpeg on this machine; the message names the remedies. */
+/** There is no ffmpeg on this machine; the message names the remedies. */
 export class FfmpegMissingError extends Error {
   override readonly name = 'FfmpegMissingError';
 }
@@ -22,7 +22,9 @@ const REMEDY =
 export async function findFfmpeg(env: { readonly FFMPEG_PATH?: string | undefined }): Promise<FoundFfmpeg> {
   if (env.FFMPEG_PATH !== undefined) {
     if (await isExecutable(env.FFMPEG_PATH)) return { path: env.FFMPEG_PATH, source: 'config' };
-    throw new FfmpegMissingError(`FFMPEG_PATH is ${env.FFMPEG_PATH}, which is no program. ${REMEDY}`);
+    throw new FfmpegMissingError(
+      `FFMPEG_PATH is ${env.FFMPEG_PATH}, which is not an executable file. ${REMEDY}`,
+    );
   }
   const inPath = await findExecutable('ffmpeg');
   if (inPath !== null) return { path: inPath, source: 'path' };

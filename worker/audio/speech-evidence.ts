@@ -4,40 +4,41 @@ import { readSamples, SAMPLE_RATE, wavDurationMs } from './wav.ts';
 const FRAME_MS = 20;
 const FRAME_SAMPLES = (SAMPLE_RATE * FRAME_MS) / 1000;
 const BLOCK_MS = 10_000;
-/** Centres of the bands, in Hz: where the vowels and consonants of speech differ. */
+/** Center frequencies of the bands, where vowels and consonants differ. */
 const BANDS_HZ = [200, 350, 550, 850, 1300, 2000, 3000, 4500];
 const BAND_QUALITY = 2;
-/** How far apart two spectra are compared: about the length of a speech sound. */
+/** The distance between compared spectra: about the length of a speech sound. */
 const LAG_FRAMES = 3;
 /** A frame moves when the shape of its spectrum differs by this much from the one before, in dB. */
 const MOVED_DB = 3;
 /** Noise, hums and held chords move in none of 1000 frames; speech in 30 %, as loud as the noise around it in 14 %. */
 const LEAST_MOVED_SHARE = 0.02;
-/** Between its onsets a plucked note keeps its shape (0.1 dB); the median of speech is above 1 dB. */
+/** Between its onsets the spectrum of a plucked note hardly changes (0.1 dB); the median of speech is above 1 dB. */
 const LEAST_MEDIAN_DB = 0.3;
-/** Of less sound than this nothing can be said. */
+/** Less audio than this is not judged. */
 const FEWEST_FRAMES = 25;
-/** Frames so far below the loudest are pauses and count for nothing. */
+/** Frames this far below the loudest are pauses and do not count. */
 const PAUSE_DB = 30;
-/** The level below which nothing is heard, as in wav-silence.ts: a mean of 16 of 32,768. */
+/** Silence, as in wav-silence.ts: a mean level of 16 of 32,768. */
 const SILENT_DB = 24;
-/** Times of engines are not exact: a shorter stretch is judged with what is around it. */
+/** Times of engines are not exact, so a shorter stretch is judged together with what surrounds it. */
 const LEAST_STRETCH_MS = 1000;
 const WINDOW_MS = 2000;
 
 /** Where in a recording there may be speech, by how its spectrum changes. */
 export interface SpeechEvidence {
-  /** False where the sound is certainly none: silence, steady noise, hum, plain music. */
+  /** False for what is certainly not speech: silence, steady noise, hum, plain music. */
   mayBeSpeech(startMs: number, endMs: number): boolean;
   /** Whether any stretch of the recording may be speech. */
   readonly anywhere: boolean;
 }
 
 /**
- * Speech changes its spectrum from one sound to the next, many times a second; a fan, rain, a hum, a held
- * chord do not, however loud they are, and neither level nor language matters. Judged in favour of speech:
- * what changes, such as applause or a song, is left to the engine.
- * @param path 16 kHz mono s16 WAV; read in blocks, so memory doesn't grow with its length but for 8 bytes a frame.
+ * The spectrum of speech changes from one sound to the next, many times a second, in every language; that of a fan, rain,
+ * a hum or a held chord does not, however loud it is. Doubtful cases, such as applause or a song, count as speech and
+ * are left to the engine.
+ *
+ * @param path 16 kHz mono s16 WAV, read in blocks; memory grows by 8 bytes per frame only.
  */
 export async function findSpeechEvidence(path: string): Promise<SpeechEvidence> {
   const file = await open(path, 'r');
@@ -96,7 +97,7 @@ class FrameSeries {
   readonly #levels: Float32Array;
   readonly #changes: Float32Array;
   readonly #filters = BANDS_HZ.map((hz) => new BandFilter(hz));
-  /** Band levels in dB of the last frames, newest last. */
+  /** Band levels of the last frames in dB, the newest last. */
   readonly #recent: number[][] = [];
   #before: readonly number[] | null = null;
 
@@ -112,7 +113,7 @@ class FrameSeries {
     for (let start = 0; start + FRAME_SAMPLES <= samples.length; start += FRAME_SAMPLES) {
       const frame = samples.subarray(start, start + FRAME_SAMPLES);
       const energies = this.#filters.map((filter) => filter.energyOf(frame));
-      // Over two frames, which halves the chance in noise.
+      // The mean of two frames halves the randomness of noise.
       const smooth = energies.map((energy, band) => toDb((energy + (this.#before?.[band] ?? energy)) / 2));
       this.#before = energies;
       this.#recent.push(smooth);
@@ -126,7 +127,7 @@ class FrameSeries {
 
 const toDb = (energy: number): number => 10 * Math.log10(energy + 4);
 
-/** Without the part that is common to all bands, so that a mere change of loudness is none. */
+/** Without the part that is common to all bands, so that a change of loudness alone does not count. */
 function shapeChange(before: readonly number[], now: readonly number[]): number {
   const changes = now.map((level, band) => level - (before[band] ?? level));
   const mean = changes.reduce((sum, change) => sum + change, 0) / changes.length;

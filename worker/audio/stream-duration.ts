@@ -2,9 +2,10 @@ import { pipeline, type Readable, Transform } from 'node:stream';
 import { claimedDurationMs, HEAD_BYTES } from './wav-claim.ts';
 
 /**
- * The same stream, whose first bytes are looked at in passing: when they are a WAV file's header, `onDuration`
- * is told the length it gives, once. Other formats tell their length nowhere near the start, or only guess.
- * @param sizeBytes Of the whole recording, where it is known; a header that claims more is not believed.
+ * The same stream. If it starts with the header of a WAV file, `onDuration` is called once with the duration in it. Other
+ * formats do not have their duration near the start, or only an estimate.
+ *
+ * @param sizeBytes Of the whole recording, if known; a header that claims more is ignored.
  */
 export function withDuration(
   stream: Readable,
@@ -23,7 +24,7 @@ export function withDuration(
       done(null, chunk);
     },
   });
-  // The reader of the last stream hears of every failure, and its end ends the first.
+  // A failure of the first stream reaches the reader of the last, and ending the last ends the first.
   return pipeline(stream, look, () => undefined);
 }
 

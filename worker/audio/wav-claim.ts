@@ -1,13 +1,13 @@
 import { open } from 'node:fs/promises';
 
-/** Headers of strangers' files may hold other chunks before the sound. */
+/** A header may have other chunks before the audio. */
 export const HEAD_BYTES = 65_536;
-/** Written by programs that don't know the length yet, and close to it. */
+/** Programs that do not know the length yet write a value from here on. */
 const UNKNOWN_FROM = 0x7fff_0000;
 
 /**
- * The length that a WAV file's header claims, in milliseconds; null for other files and unknown lengths.
- * ffmpeg goes by the file's size instead, and so takes a cut file for whole.
+ * The duration in the header of a WAV file, in milliseconds; null for other files and unknown durations. ffmpeg uses the
+ * size of the file instead, and so does not notice a truncated one.
  * Source: the RIFF WAVE format, chunks `fmt ` and `data`.
  */
 export async function claimedWavDurationMs(path: string): Promise<number | null> {
@@ -20,7 +20,7 @@ export async function claimedWavDurationMs(path: string): Promise<number | null>
   }
 }
 
-/** @param sizeBytes Of the whole file, where it is known: a claim of more than the file has is none. */
+/** @param sizeBytes Of the whole file, if known; a header that claims more is ignored. */
 export function claimedDurationMs(head: Buffer, sizeBytes: number | null): number | null {
   if (head.toString('latin1', 0, 4) !== 'RIFF' || head.toString('latin1', 8, 12) !== 'WAVE') return null;
   let bytesPerSecond = 0;

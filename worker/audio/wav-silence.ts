@@ -3,12 +3,11 @@ import { readSamples, wavDurationMs } from './wav.ts';
 
 const BLOCK_MS = 10_000;
 const FRAME_SAMPLES = 1600;
-/** Below this mean level (about -66 dB of full scale) over each tenth of a second there is no speech. */
+/** Where the mean level of a tenth of a second is below this (about -66 dB of full scale), there is no speech. */
 const SILENCE_LEVEL = 16;
 
 /**
- * True when there is as good as nothing in the whole file, so that an engine would have only silence to
- * invent words from. Noise is left to the engine's own judgement.
+ * True when the whole file is silent. Engines invent words for silence. Noise is left to the engine.
  */
 export async function isSilent(path: string): Promise<boolean> {
   const file = await open(path, 'r');

@@ -1,12 +1,12 @@
 import type { FileHandle } from 'node:fs/promises';
 
-/** The one form of sound between the parts of a worker: 16 kHz, mono, signed 16 bit, WAV with a plain header. */
+/** The one audio format within a worker: 16 kHz, mono, signed 16 bit, WAV with a plain header. */
 export const SAMPLE_RATE = 16_000;
 export const BYTES_PER_SAMPLE = 2;
 export const WAV_HEADER_BYTES = 44;
 export const WAV_BYTES_PER_MS = (SAMPLE_RATE * BYTES_PER_SAMPLE) / 1000;
 
-/** The header for so many bytes of samples. Sizes past 4 GiB are clamped; readers go by the file's size. */
+/** Sizes above 4 GiB are clamped; readers use the size of the file. */
 export function wavHeader(dataBytes: number): Buffer {
   const header = Buffer.alloc(WAV_HEADER_BYTES);
   const size = Math.min(dataBytes, 0xffff_ffff - 36);
@@ -25,7 +25,7 @@ export function wavHeader(dataBytes: number): Buffer {
   return header;
 }
 
-/** The samples of a stretch of the file, fewer at its end. Bounded by the stretch, not by the file. */
+/** The samples from start to end, or to the end of the file. */
 export async function readSamples(file: FileHandle, startMs: number, endMs: number): Promise<Int16Array> {
   const length = Math.max(0, Math.round(endMs - startMs)) * WAV_BYTES_PER_MS;
   const buffer = Buffer.alloc(length);
@@ -39,7 +39,7 @@ export async function readSamples(file: FileHandle, startMs: number, endMs: numb
   return new Int16Array(buffer.buffer, buffer.byteOffset, Math.floor(filled / BYTES_PER_SAMPLE));
 }
 
-/** Length by the file's size, rounded down to whole milliseconds. */
+/** The duration by the size of the file, rounded down to milliseconds. */
 export async function wavDurationMs(file: FileHandle): Promise<number> {
   const { size } = await file.stat();
   return Math.max(0, Math.floor((size - WAV_HEADER_BYTES) / WAV_BYTES_PER_MS));
