@@ -24,7 +24,7 @@ export interface WorkerOptions {
   readonly audio: AudioPipeline;
   readonly slots: number;
   readonly pieceMs: number;
-  /** Folder for the files of attempts; each worker process makes its own in it. */
+  /** For the files of runs; each worker process creates a folder of its own in it. */
   readonly directory: string;
   readonly name?: string | undefined;
   readonly version: string;
@@ -34,13 +34,13 @@ export interface WorkerOptions {
 export interface RunningWorker {
   readonly workerId: string;
   /**
-   * Takes no further task, lets runs finish within the grace period, then gives their jobs back. Settles
-   * when nothing of the worker runs any more; the connection stays the caller's.
+   * Takes no more tasks, lets runs finish within the grace period, and then releases the rest. Settles when nothing of
+   * the worker is running; closing the connection is up to the caller.
    */
   drain(graceMs: number): Promise<void>;
 }
 
-/** Starts to take tasks. */
+/** Starts a worker that takes tasks. */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { nc, engine, slots } = options;
   const workerId = toId('Worker', uuidv7());
@@ -88,7 +88,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     queue: queueOf(engine.engine),
     slots,
     timing,
-    // While the breaker probes, one job is the probe; others would only lose an attempt.
+    // While the circuit breaker is not closed, one job is the probe; others would only lose an attempt.
     isAvailable: () =>
       engine.available && ((engine.breakerState ?? 'closed') === 'closed' || loop.busy === 0),
     onChange: () => announcer.announce(),

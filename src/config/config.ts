@@ -1,9 +1,8 @@
-import { isIP } from 'node:net';
 import { z } from 'zod';
 import { DEFAULT_MAX_LOST_RUNS, type LifecyclePolicy } from '../domain/lifecycle-events.ts';
 import { ENGINES } from '../domain/vocabulary.ts';
 
-const Url = z.string().url();
+const Url = z.url();
 const Seconds = (fallback: number, max: number) => z.coerce.number().int().min(1).max(max).default(fallback);
 const List = z
   .string()
@@ -14,21 +13,22 @@ const List = z
       .map((item) => item.trim())
       .filter((item) => item !== ''),
   );
-const Networks = List.pipe(
-  z.array(z.string().refine(isNetwork, 'must be networks in CIDR form, such as 10.0.0.0/8 or fd00::/8')),
+const Network = z.union(
+  [z.cidrv4(), z.cidrv6()],
+  'must be networks in CIDR form, such as 10.0.0.0/8 or fd00::/8',
 );
 const LogLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info');
 
 const SharedEnvironment = z.object({
   NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222'),
-  /** A NATS credentials file, for servers that ask for a login. */
+  /** A NATS credentials file, for servers that require a login. */
   NATS_CREDS: z.string().optional(),
   DATA_DIR: z.string().min(1).default('.data'),
-  /** Where downloaded and built tools are kept; by default the user's cache folder. */
+  /** The folder for downloaded and built tools; by default the user's cache folder. */
   CACHE_DIR: z.string().min(1).optional(),
   LOG_LEVEL: LogLevel,
-  /** Networks, as CIDR, whose private addresses recordings may come from; none by default. */
-  AUDIO_ALLOWED_NETWORKS: Networks,
+  /** Private networks, as CIDR, that recordings may come from; none by default. */
+  AUDIO_ALLOWED_NETWORKS: List.pipe(z.array(Network)),
 });
 
 const ServerEnvironment = SharedEnvironment.extend({
@@ -40,15 +40,15 @@ const ServerEnvironment = SharedEnvironment.extend({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: z.coerce.number().int().min(0).max(65535).default(4000),
   PUBLIC_URL: Url.optional(),
-  /** Where workers reach the server for uploads, when that is not PUBLIC_URL. */
+  /** Where workers fetch uploads from the server, if not at PUBLIC_URL. */
   WORKER_URL: Url.optional(),
   GRAPHIQL: z.enum(['on', 'off']).default('on'),
-  /** Figures for Prometheus at `/metrics`. */
+  /** Metrics for Prometheus at `/metrics`. */
   METRICS: z.enum(['on', 'off']).default('on'),
   CORS_ORIGINS: List,
-  /** Names clients may call the service by, besides those that follow from the other variables. */
+  /** Host names that clients may use, besides those in the other variables. */
   ALLOWED_HOSTS: List,
-  /** Of one server process; clients beyond it are told to come back. */
+  /** Per server process. Further clients are refused and should retry later. */
   MAX_WEBSOCKETS: z.coerce.number().int().min(1).default(10_000),
   MAX_SUBSCRIPTIONS: z.coerce.number().int().min(1).default(50_000),
   MAX_AUDIO_BYTES: z.coerce
@@ -59,22 +59,22 @@ const ServerEnvironment = SharedEnvironment.extend({
   MAX_AUDIO_SECONDS: Seconds(10 * 3600, 7 * 86_400),
   UPLOAD_TTL_SECONDS: Seconds(3600, 86_400),
   ATTEMPT_TIMEOUT_SECONDS: Seconds(6 * 3600, 7 * 86_400),
-  /** Engines of a job that names none, in order. */
+  /** The engines of a job that names none, in order. */
   DEFAULT_ENGINES: List.transform((names) => (names.length === 0 ? ['WHISPER'] : names)).pipe(
     z.array(z.enum(ENGINES)),
   ),
-  /** Jobs go to their next engine when no worker of the first was heard of for this long. */
+  /** A job moves to its next engine when no worker of the first has announced itself for this long. */
   ENGINE_ABSENT_SECONDS: Seconds(60, 86_400),
   RETRY_BASE_SECONDS: z.coerce.number().min(0.01).max(3600).default(5),
   RETRY_MAX_SECONDS: z.coerce.number().min(0.01).max(86_400).default(300),
   MAX_ATTEMPTS: z.coerce.number().int().min(1).max(20).default(3),
   RETENTION_DAYS: z.coerce.number().int().min(1).max(3650).default(30),
   SHUTDOWN_GRACE_SECONDS: Seconds(10, 600),
-  /** Between two rounds of the search for tasks that crashes of the broker lost or buried. */
+  /** How often to look for tasks that a crash of the broker lost or made undeliverable. */
   RECONCILE_INTERVAL_SECONDS: Seconds(60, 3600),
-  /** An ordered job without an event for this long has its task looked for. */
+  /** The task of a queued job without an event for this long is checked. */
   RECONCILE_SILENT_SECONDS: Seconds(180, 86_400),
-  /** A run without a sign of life for this long is given up; workers give themselves up after 30 s. */
+  /** A run that has sent nothing for this long is lost; a worker without NATS stops its runs after 30 s. */
   WORKER_LOST_SECONDS: Seconds(60, 3600),
 });
 
@@ -83,15 +83,15 @@ const WorkerEnvironment = SharedEnvironment.extend({
   WORKER_GRACE_SECONDS: z.coerce.number().int().min(0).max(3600).default(20),
   WHISPER_MODEL: z.string().min(1).optional(),
   WHISPER_BIN: z.string().min(1).optional(),
-  /** How whisper-cli is built where there is none: for this CPU, or for any with AVX2. */
+  /** Builds whisper-cli for this CPU, or for any CPU with AVX2. */
   WHISPER_BUILD: z.enum(['native', 'portable']).default('native'),
   WHISPER_THREADS: z.coerce.number().int().min(1).max(256).optional(),
   WHISPER_BEAM_SIZE: z.coerce.number().int().min(1).max(8).default(5),
   /** Extra arguments for whisper-cli, separated by spaces, such as GPU flags. */
   WHISPER_ARGS: z.string().default(''),
-  /** Drops text over sound that is certainly no speech, such as steady noise (worker/audio/speech-evidence.ts). */
+  /** Drops text over audio that is certainly not speech, such as steady noise (worker/audio/speech-evidence.ts). */
   WHISPER_NOISE_CHECK: z.enum(['on', 'off']).default('on'),
-  /** A Silero model in ggml form for whisper.cpp's own voice detection; not used when words are to be timed. */
+  /** A Silero model in ggml format for whisper.cpp's own voice detection; not used for jobs with word times. */
   WHISPER_VAD_MODEL: z.string().min(1).optional(),
   WHISPER_DEVICE: z.string().default('cpu'),
   MODELS_DIR: z.string().min(1).default('models'),
@@ -101,7 +101,7 @@ const WorkerEnvironment = SharedEnvironment.extend({
   DEEPGRAM_API_KEY: z.string().min(1).optional(),
   DEEPGRAM_BASE_URL: Url.optional(),
   DEEPGRAM_CONCURRENCY: z.coerce.number().int().min(1).max(100).default(5),
-  /** After so many failures of Deepgram in a row its worker takes no job for a while: the circuit breaker. */
+  /** The circuit breaker: after this many failures of Deepgram in a row, its worker takes no jobs for a while. */
   DEEPGRAM_BREAKER_FAILURES: z.coerce.number().int().min(1).max(1000).default(5),
   DEEPGRAM_BREAKER_SECONDS: Seconds(30, 600),
   DEEPGRAM_MODEL: z.string().min(1).default('nova-3'),
@@ -109,11 +109,6 @@ const WorkerEnvironment = SharedEnvironment.extend({
 
 export type ServerConfig = Readonly<z.infer<typeof ServerEnvironment>>;
 export type WorkerConfig = Readonly<z.infer<typeof WorkerEnvironment>>;
-
-function isNetwork(text: string): boolean {
-  const [, address = '', bits] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
-  return isIP(address) !== 0 && Number(bits) <= (isIP(address) === 6 ? 128 : 32);
-}
 
 export function lifecyclePolicyOf(config: ServerConfig): LifecyclePolicy {
   return {
@@ -124,7 +119,7 @@ export function lifecyclePolicyOf(config: ServerConfig): LifecyclePolicy {
   };
 }
 
-/** The environment is not usable; the message names every variable that is wrong. */
+/** The environment is invalid; the message names each invalid variable. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
@@ -135,11 +130,11 @@ function read<Schema extends z.ZodType>(schema: Schema, env: NodeJS.ProcessEnv):
   if (result.success) return result.data;
   const lines = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   throw new ConfigError(
-    `The configuration is not usable.\n  ${lines.join('\n  ')}\nREADME.md lists every variable.`,
+    `The configuration is invalid.\n  ${lines.join('\n  ')}\nREADME.md lists every variable.`,
   );
 }
 
-/** Nothing else in the program looks at `process.env`. */
+/** No other code reads `process.env` for settings. */
 export function readServerConfig(env: NodeJS.ProcessEnv): ServerConfig {
   const config = read(ServerEnvironment, env);
   if (config.RETRY_MAX_SECONDS < config.RETRY_BASE_SECONDS) {

@@ -7,10 +7,10 @@ import { findExecutable } from '../process/find-executable.ts';
 const APT_TIMEOUT_MS = 180_000;
 
 /**
- * Unpacks a Debian package into a folder, without installing it, without root, and without touching the
- * machine's package lists. apt checks its signature.
+ * Unpacks a Debian package into a folder, without installing it, without root, and without changing the machine's
+ * package lists. apt verifies its signature.
  *
- * @returns Null where this is no Debian or Ubuntu, or no archive is reachable; the log has the reason.
+ * @returns Null where this is not Debian or Ubuntu, or no archive is reachable; the log has the reason.
  */
 export async function unpackDebianPackage(
   name: string,
@@ -41,14 +41,14 @@ export async function unpackDebianPackage(
     await rename(unpacked, target);
     return target;
   } catch (error) {
-    log.warn({ err: error, package: name }, 'the Debian package could not be unpacked');
+    log.warn({ err: error, package: name }, 'cannot unpack the Debian package');
     return null;
   } finally {
     await rm(work, { recursive: true, force: true });
   }
 }
 
-/** By the machine's package lists; where it has none, as in a fresh container, by lists of our own. */
+/** Uses the machine's package lists; where there are none, as in a fresh container, downloads lists into the folder. */
 async function download(
   name: string,
   work: string,
@@ -82,12 +82,13 @@ async function download(
     const found = await findArchive(work);
     if (found !== null) return found;
   }
-  log.info({ package: name }, 'fetching package lists into the cache');
-  // One broken source makes the update fail as a whole; what counts is whether the package can be had.
+  log.info({ package: name }, 'downloading package lists');
+  // One broken source fails the whole update, although the package may be there.
   await apt([...quick, ...lists, 'update']);
   const result = await apt([...quick, ...lists, 'download', name]);
   const archive = await findArchive(work);
-  if (archive === null) log.warn({ package: name, output: result.all }, 'apt-get has no such package');
+  if (archive === null)
+    log.warn({ package: name, output: result.all }, 'apt-get cannot download the package');
   return archive;
 }
 

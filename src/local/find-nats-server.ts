@@ -13,8 +13,8 @@ export interface NatsServerBinary {
 }
 
 /**
- * The first nats-server that runs: `NATS_SERVER_BIN`, PATH, the usual folders, the cache, Debian's package
- * unpacked into the cache.
+ * The first nats-server that runs: `NATS_SERVER_BIN`, in PATH and the usual folders, in the cache, or from Debian's
+ * package, unpacked into the cache.
  *
  * @throws LocalServiceError with the remedies for this system.
  */
@@ -27,7 +27,7 @@ export async function findNatsServer(
     const chosen = await tryBinary(env.NATS_SERVER_BIN);
     if (chosen !== null) return chosen;
     throw new LocalServiceError(
-      `NATS_SERVER_BIN is ${env.NATS_SERVER_BIN}, which is no nats-server that runs here.`,
+      `NATS_SERVER_BIN is ${env.NATS_SERVER_BIN}, which is not a nats-server that runs here.`,
     );
   }
   const binary =
@@ -35,9 +35,9 @@ export async function findNatsServer(
     (await fromDebian('nats-server', undefined, env, log, signal));
   if (binary !== null) return binary;
   throw new LocalServiceError(
-    'There is no nats-server on this machine, and it could not be had from the system packages.\n' +
+    'There is no nats-server on this machine, and the system packages do not provide it.\n' +
       `Remedies: ${remedy()}; or set NATS_SERVER_BIN to the program (https://github.com/nats-io/nats-server/releases); ` +
-      'or set NATS_URL to a NATS with JetStream that runs already.',
+      'or set NATS_URL to a running NATS with JetStream.',
   );
 }
 

@@ -6,7 +6,7 @@ import { addressOf, startServices } from './services.ts';
 import type { Shutdown } from './shutdown.ts';
 import type { Terminal } from './terminal.ts';
 
-/** A stop at the keyboard should be quick; a worker's own default suits servers. */
+/** Shorter than the default, so that Ctrl-C ends quickly. */
 const GRACE_SECONDS = '3';
 
 interface LocalEnvironmentOptions {
@@ -20,11 +20,11 @@ interface LocalEnvironmentOptions {
 interface LocalEnvironment {
   /** For the server and the worker. */
   readonly env: NodeJS.ProcessEnv;
-  /** Resolves with the reason when a service that we started is given up. */
+  /** Resolves with the reason when Postgres or NATS is given up. */
   readonly lost: Promise<unknown>;
 }
 
-/** Postgres, NATS and a migrated database, and what the programs must know of them. */
+/** Starts Postgres and NATS, migrates the database, and gives the environment of the programs that use them. */
 export async function startLocalEnvironment({
   config,
   dataDirectory,
@@ -60,12 +60,12 @@ export async function startLocalEnvironment({
   return { lost: services.lost, env };
 }
 
-/** A port that was asked for is used or refused; the usual one gives way to a free one. */
+/** PORT if it is set and free, else the default port or the next free one. */
 async function choosePort(config: ServerConfig): Promise<number> {
   if (!process.env.PORT) return getPort({ port: portNumbers(config.PORT, config.PORT + 99) });
   const port = await getPort(config.PORT === 0 ? {} : { port: config.PORT, host: config.HOST });
   if (config.PORT === 0 || port === config.PORT) return port;
   throw new ConfigError(
-    `PORT is ${config.PORT}, and another program uses it. Choose another, or leave PORT out.`,
+    `PORT is ${config.PORT}, which another program uses. Choose another one, or leave PORT unset.`,
   );
 }

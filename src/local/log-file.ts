@@ -4,7 +4,7 @@ const ROTATE_BYTES = 10 * 1024 * 1024;
 const TAIL_BYTES = 16 * 1024;
 const TAIL_LINES = 12;
 
-/** Opens a log to append to; the one before is kept as `.1` once it is large. */
+/** Opens a log file for appending. A large one is renamed to `.1` first. */
 export async function openLogFile(path: string): Promise<FileHandle> {
   const size = await stat(path).then(
     (found) => found.size,
@@ -14,7 +14,7 @@ export async function openLogFile(path: string): Promise<FileHandle> {
   return open(path, 'a', 0o600);
 }
 
-/** The last lines of a log, for people: JSON lines become their message and error. */
+/** The last lines of a log; of JSON lines, the message and the error. */
 export async function lastLines(path: string): Promise<string> {
   const file = await open(path, 'r');
   try {

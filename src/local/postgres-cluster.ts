@@ -9,13 +9,13 @@ import { LocalServiceError } from './local-service.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';
 import type { UnprivilegedRunner } from './unprivileged-runner.ts';
 
-/** The files of one database server: the cluster, and the password of its only user beside it. */
+/** The files of a database server and the password of its only user. */
 export interface Cluster {
   readonly directory: string;
   readonly password: string;
 }
 
-/** Fast shutdown, then at once with recovery at the next start, then a crash. */
+/** Fast shutdown; then immediate shutdown, with recovery at the next start; then a crash. */
 export const STOP_POSTGRES: readonly StopStep[] = [
   { signal: 'SIGINT', waitMs: 10_000 },
   { signal: 'SIGQUIT', waitMs: 5_000 },
@@ -24,7 +24,7 @@ export const STOP_POSTGRES: readonly StopStep[] = [
 
 const SUPPORTED_VERSION = '18';
 
-/** Opens the cluster of a data folder, or makes it: an interrupted making leaves nothing behind. */
+/** Opens the cluster of a data folder, or creates it. An interrupted creation is started again from scratch. */
 export async function openCluster(
   dataDirectory: string,
   binaries: PostgresBinaries,
@@ -43,7 +43,7 @@ export async function openCluster(
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished, { mode: 0o700 });
   for (const path of [dataDirectory, passwordFile, unfinished]) await runner.own(path);
-  options.log.info({ directory }, 'making a database cluster');
+  options.log.info({ directory }, 'creating a database cluster');
   await runInitdb(binaries.initdb, runner, [
     `--pgdata=${unfinished}`,
     '--username=postgres',
@@ -71,9 +71,9 @@ async function runInitdb(initdb: string, runner: UnprivilegedRunner, args: reado
   const hint =
     runner.uid === undefined
       ? ''
-      : `\nIt was run as user ${runner.uid}, because Postgres refuses root and user namespaces are not allowed here: choose a DATA_DIR that this user may enter.`;
+      : `\nIt ran as user ${runner.uid}, because Postgres refuses root and user namespaces are not allowed here. Choose a DATA_DIR that this user can access.`;
   throw new LocalServiceError(
-    `The database cluster could not be made:\n${result.all || result.message}${hint}`,
+    `The database cluster cannot be created:\n${result.all || result.message}${hint}`,
   );
 }
 
@@ -81,27 +81,29 @@ async function readPassword(directory: string, passwordFile: string): Promise<st
   const version = (await readFile(join(directory, 'PG_VERSION'), 'utf8')).trim();
   if (version !== SUPPORTED_VERSION) {
     throw new LocalServiceError(
-      `${directory} was written by Postgres ${version}, and this is ${SUPPORTED_VERSION}. Choose another folder with DATA_DIR, or set DATABASE_URL.`,
+      `${directory} belongs to Postgres ${version}, and this is version ${SUPPORTED_VERSION}. Choose another folder with DATA_DIR, or set DATABASE_URL.`,
     );
   }
   try {
     return (await readFile(passwordFile, 'utf8')).trim();
   } catch (error) {
-    throw new LocalServiceError(`The password of ${directory} is missing; it belongs in ${passwordFile}.`, {
+    throw new LocalServiceError(`The password of ${directory} is missing; it should be in ${passwordFile}.`, {
       cause: error,
     });
   }
 }
 
-/** A killed run leaves its server running; the folder's lock tells that nobody uses it any more. */
+/** A killed run may leave its server running. The folder is locked, so nothing else uses it. */
 async function stopLeftover(directory: string, log: Logger): Promise<void> {
   const text = await readFile(join(directory, 'postmaster.pid'), 'utf8').catch(() => '');
   const pid = Number(text.split('\n')[0]);
   if (!Number.isInteger(pid) || pid <= 1) return;
   if (!(await commandLineOf(pid))?.includes(directory)) return;
-  log.warn({ servicePid: pid, directory }, 'stopping the Postgres that a killed run left');
+  log.warn({ servicePid: pid, directory }, 'stopping a Postgres left by a killed run');
   if (await stopStranger(pid, STOP_POSTGRES)) return;
-  throw new LocalServiceError(`Process ${pid}, a Postgres left on ${directory}, can't be stopped.`);
+  throw new LocalServiceError(
+    `Process ${pid}, a Postgres that a killed run left on ${directory}, cannot be stopped.`,
+  );
 }
 
 async function exists(path: string): Promise<boolean> {

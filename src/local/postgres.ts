@@ -12,25 +12,25 @@ import { ServiceProcess } from './service-process.ts';
 import { findUnprivilegedRunner, type UnprivilegedRunner } from './unprivileged-runner.ts';
 
 export interface PostgresOptions {
-  /** Made when absent; the same folder gives the same data. */
+  /** Created if it is missing; keeps the data. */
   readonly dataDirectory: string;
-  /** False where a crash of the machine may lose everything, as in tests. */
+  /** False if a crash of the machine may lose everything, as in tests. */
   readonly durable: boolean;
   readonly log: Logger;
   /** Exactly this one, so that clients find it again. */
   readonly port?: number | undefined;
   /** Used if it is free and there is no `port`; any free one by default. */
   readonly usualPort?: number;
-  /** Gives up the start; a server that runs is stopped by `stop`. */
+  /** Aborts the start; to stop a running server, call `stop`. */
   readonly signal?: AbortSignal;
 }
 
 const DATABASE = 'transcription';
-/** A start after a crash replays the log first. */
+/** A start after a crash first replays the write-ahead log. */
 const START_TIMEOUT_MS = 120_000;
 /** About 15 s. */
 const START_TRIES = 8;
-/** The children of a server that was killed are not all gone yet. */
+/** The children of a killed server are still running. */
 const LEAVING = /pre-existing shared memory block|lock file .* already exists/;
 const PORT_TAKEN = /Address already in use/;
 
@@ -55,7 +55,7 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalServ
     const running = await launch(binaries, runner, cluster, options);
     server = running.server;
     const url = await ensureDatabase(cluster.password, running.port);
-    options.log.info({ servicePid: server.pid, port: running.port }, 'Postgres is up');
+    options.log.info({ servicePid: server.pid, port: running.port }, 'Postgres ready');
     return {
       url,
       pid: server.pid,
@@ -124,16 +124,19 @@ function settings(directory: string, port: number, durable: boolean): string[] {
 async function ensureDatabase(password: string, port: number): Promise<string> {
   const urlOf = (database: string): string => `postgres://postgres:${password}@127.0.0.1:${port}/${database}`;
   const client = new pg.Client({ connectionString: urlOf('postgres'), connectionTimeoutMillis: 10_000 });
-  // Without a listener a connection that breaks would end the whole process; the query fails anyway.
+  // Without a listener, a broken connection would end this process; the query fails anyway.
   client.on('error', () => undefined);
   try {
     await client.connect();
     const found = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [DATABASE]);
     if (found.rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
   } catch (error) {
-    throw new LocalServiceError(`Postgres runs on port ${port}, but refuses to serve: ${String(error)}`, {
-      cause: error,
-    });
+    throw new LocalServiceError(
+      `Postgres runs on port ${port}, but its database cannot be used: ${String(error)}`,
+      {
+        cause: error,
+      },
+    );
   } finally {
     await client.end().catch(() => undefined);
   }

@@ -5,7 +5,7 @@ import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { onAbort, withTimeout } from '../process/wait.ts';
 
-/** What the terminal shows of the sample, as it happens. */
+/** Shows the sample job while it runs. */
 export interface SampleView {
   progress(progress: SampleProgress): void;
   segment(segment: SampleSegment): void;
@@ -31,17 +31,17 @@ export interface SampleResult {
   readonly text: string;
 }
 
-/** The sample did not become a transcript; the message says why, for people. */
+/** The sample was not transcribed; the message has the reason. */
 export class SampleError extends Error {
   override readonly name = 'SampleError';
 }
 
 const REQUEST_TIMEOUT_MS = 30_000;
-/** Far more than a slow machine with a large model needs for the bundled minute. */
+/** Much more than a slow machine with a large model needs for the bundled recording. */
 const JOB_TIMEOUT_MS = 30 * 60_000;
 const FINAL = new Set(['COMPLETED', 'FAILED', 'CANCELED']);
 
-/** Takes a recording through the public API exactly as any client would. @throws SampleError */
+/** Transcribes a recording through the public API, as any client would. @throws SampleError */
 export async function transcribeSample(
   serverUrl: string,
   recording: string,
@@ -53,17 +53,17 @@ export async function transcribeSample(
     const { submitJob } = await request<{ submitJob: SubmitResult }>(serverUrl, SUBMIT, { uploadId }, signal);
     const job = submitJob?.job;
     if (job === undefined)
-      throw new SampleError(`The job was refused: ${submitJob?.message ?? 'no reason given'}`);
+      throw new SampleError(`The job was rejected: ${submitJob?.message ?? 'no reason given'}`);
     const text = await watch(serverUrl, job.id, view, signal);
     const ran = await request<ModelResult>(serverUrl, MODEL, { id: job.id }, signal);
     return { jobId: job.id, model: ran.job?.attempts.at(-1)?.model ?? 'unknown', text };
   } catch (error) {
     if (error instanceof SampleError) throw error;
-    throw new SampleError(`The sample did not get through: ${reasonOf(error)}`, { cause: error });
+    throw new SampleError(`The sample was not transcribed: ${reasonOf(error)}`, { cause: error });
   }
 }
 
-/** fetch hides the reason in the cause; graphql-ws throws what closed the socket, or the errors as a list. */
+/** fetch has the reason in the cause; graphql-ws throws a close event or a list of errors. */
 function reasonOf(error: unknown): string {
   if (error instanceof Error)
     return error.cause ? `${error.message}: ${reasonOf(error.cause)}` : error.message;
@@ -105,7 +105,7 @@ const SUBMIT = `mutation SubmitSample($uploadId: ID!) {
   }
 }`;
 
-/** The job says what was asked for, the attempt what ran. */
+/** Of the attempt, since the job only has what was requested. */
 const MODEL = `query SampleModel($id: ID!) { job(id: $id) { attempts { model } } }`;
 
 const WATCH = `subscription WatchSample($id: ID!) {
@@ -135,7 +135,7 @@ async function upload(serverUrl: string, recording: string, signal: AbortSignal)
   );
   const target = createUpload?.upload;
   if (target === undefined)
-    throw new SampleError(`The upload was refused: ${createUpload?.message ?? 'no reason given'}`);
+    throw new SampleError(`The upload was rejected: ${createUpload?.message ?? 'no reason given'}`);
   const response = await fetch(target.url, {
     method: 'PUT',
     headers: Object.fromEntries(target.headers.map(({ name, value }) => [name, value])),
@@ -164,7 +164,9 @@ async function request<Data>(
     readonly errors?: readonly GraphQLFault[];
   };
   if (!data || errors)
-    throw new SampleError(`The API refused: ${errors?.map(describe).join('; ') ?? response.status}`);
+    throw new SampleError(
+      `The API returned an error: ${errors?.map(describe).join('; ') ?? response.status}`,
+    );
   return data;
 }
 
@@ -199,7 +201,7 @@ async function watch(
   const limit = withTimeout(signal, JOB_TIMEOUT_MS);
   const events = client.iterate<ProgressEvent>({ query: WATCH, variables: { id: jobId } });
   const forget = onAbort(limit, () => void events.return?.());
-  // A connection that comes back begins with everything so far.
+  // After a reconnection, the subscription starts with all segments so far.
   const segments = new Map<number, SampleSegment>();
   try {
     for await (const { data, errors } of events) {
@@ -222,5 +224,5 @@ async function watch(
     await client.dispose();
   }
   signal.throwIfAborted();
-  throw new SampleError('The progress of the job ended before the job did.');
+  throw new SampleError('The subscription ended before the job.');
 }

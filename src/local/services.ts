@@ -9,23 +9,24 @@ import { startPostgres } from './postgres.ts';
 export interface Services {
   readonly databaseUrl: string;
   readonly natsUrl: string;
-  /** Resolves with the reason when a service that we started is given up. */
+  /** Resolves with the reason when a service that was started here is given up. */
   readonly lost: Promise<unknown>;
-  /** Stops what we started, and only that. */
+  /** Stops only what was started here. */
   stop(): Promise<void>;
 }
 
 export interface ServicesOptions {
   readonly dataDirectory: string;
-  /** Used instead of our own when set. */
+  /** If set, no Postgres is started. */
   readonly databaseUrl: string | undefined;
+  /** If set, no nats-server is started. */
   readonly natsUrl: string | undefined;
   readonly log: Logger;
   readonly signal: AbortSignal;
   readonly onNotice: (text: string) => void;
 }
 
-/** Starts the Postgres and the nats-server that the environment does not name, and keeps them running. */
+/** Starts Postgres and nats-server unless they are configured, and keeps them running. */
 export async function startServices(options: ServicesOptions): Promise<Services> {
   const { dataDirectory, log, onNotice } = options;
   const kept: KeptRunning<LocalService>[] = [];
@@ -59,7 +60,7 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   }
 }
 
-/** What people need of a URL, or of several by commas: where it is, without its login. */
+/** The hosts of one or several URLs, without the logins. */
 export function addressOf(urls: string): string {
   const addresses = urls.split(',').map((url) => {
     const trimmed = url.trim();

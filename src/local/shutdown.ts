@@ -1,16 +1,16 @@
-/** npm passes on a Ctrl-C that the terminal has sent already; a person's second one comes later. */
+/** npm forwards a Ctrl-C that the terminal has sent already; that of a user who presses it again comes later. */
 const REPEAT_MS = 1_000;
 
-/** Everything that was started, to be stopped in reverse order; a second Ctrl-C kills instead. */
+/** Stops everything that was started, in reverse order; at a second Ctrl-C, the process exits at once. */
 export class Shutdown {
   /** Aborted by the first signal. */
   readonly signal: AbortSignal;
-  readonly #asked = new AbortController();
+  readonly #stopping = new AbortController();
   readonly #started: (() => Promise<void>)[] = [];
   #firstAt: number | null = null;
 
   constructor() {
-    this.signal = this.#asked.signal;
+    this.signal = this.#stopping.signal;
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => this.#onSignal());
   }
 
@@ -18,19 +18,19 @@ export class Shutdown {
     this.#started.push(stop);
   }
 
-  /** Stops it all, also what comes after something that refuses; gives back the refusals. */
+  /** Stops everything, whatever fails, and returns the errors. */
   async run(): Promise<readonly unknown[]> {
-    const refusals: unknown[] = [];
+    const errors: unknown[] = [];
     for (const stop of this.#started.toReversed()) {
-      await stop().catch((error: unknown) => refusals.push(error));
+      await stop().catch((error: unknown) => errors.push(error));
     }
-    return refusals;
+    return errors;
   }
 
   #onSignal(): void {
     this.#firstAt ??= Date.now();
     if (Date.now() - this.#firstAt < REPEAT_MS) {
-      this.#asked.abort();
+      this.#stopping.abort();
       return;
     }
     process.exit(130);

@@ -39,13 +39,13 @@ try {
 }
 terminal.endProgress();
 if (shutdown.signal.aborted) {
-  // Without --once a stop is the only way to end; with it, the sample is not there.
+  // With --once, the sample was not transcribed.
   if (once) exitCode = 130;
-  terminal.say('\nStopping; Ctrl-C again kills at once.');
+  terminal.say('\nStopping. Press Ctrl-C again to quit at once.');
 }
-for (const refusal of await shutdown.run()) {
+for (const error of await shutdown.run()) {
   exitCode = 1;
-  terminal.say(describe(refusal));
+  terminal.say(describe(error));
 }
 process.exit(exitCode);
 
@@ -86,7 +86,7 @@ async function run(): Promise<void> {
     terminal.say(`\n${describe(error)}`);
   }
   if (once) return;
-  terminal.say(`\nUp and running: try it at ${url}/graphql. Ctrl-C stops everything.`);
+  terminal.say(`\nUp and running. Try it at ${url}/graphql, or press Ctrl-C to stop.`);
   await end;
 }
 
@@ -126,8 +126,8 @@ async function showSample(url: string): Promise<void> {
   terminal.say(`\nTranscript:\n${wrap(text)}`);
   if (!model.startsWith('demo-')) return;
   terminal.say(
-    `\nThis was the demo model (${model}): it knows 76 words and can't transcribe your recordings.\n` +
-      'A real one: npm run models -- pull base.en, then npm start again.',
+    `\nThis was the demo model (${model}): it knows 76 words and cannot transcribe your recordings.\n` +
+      'For a real one, run `npm run models -- pull base.en` and then `npm start` again.',
   );
 }
 

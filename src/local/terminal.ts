@@ -3,7 +3,7 @@ import type { SampleProgress, SampleSegment, SampleView } from './sample.ts';
 
 const BAR_STEPS = 1000;
 
-/** The words on the terminal; without one, as in a log file, the same as plain lines. */
+/** Writes to the terminal; where standard output is not one, the same as plain lines. */
 export class Terminal implements SampleView {
   readonly #stream = process.stdout;
   #bars: MultiBar | null = null;
@@ -17,7 +17,7 @@ export class Terminal implements SampleView {
     else this.#bars.log(`${text}\n`);
   }
 
-  /** One line that the next replaces. */
+  /** A line that the next one replaces. */
   status(text: string): void {
     if (this.#bars !== null || !this.#stream.isTTY) {
       this.say(`  ${text}`);
@@ -56,9 +56,9 @@ export class Terminal implements SampleView {
     this.say(`  ${clock(startMs)} – ${clock(endMs)}  ${text.trim()}`);
   }
 
-  /** Leaves the bar as it stands and goes on below it. */
+  /** Leaves the bar as it is and continues below it. */
   endProgress(): void {
-    // Lines that wait for the bar's next drawing would be lost.
+    // Draws the lines that are waiting for the next update of the bar.
     this.#bars?.update();
     this.#bars?.stop();
     this.#bars = null;

@@ -2,12 +2,12 @@ import { lchown, readFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { LocalServiceError } from './local-service.ts';
 
-/** How to run a program that refuses to be root. */
+/** How to run a program that refuses to run as root. */
 export interface UnprivilegedRunner {
   readonly prefix: readonly string[];
   readonly uid?: number | undefined;
   readonly gid?: number | undefined;
-  /** Makes a file or folder the runner's own. */
+  /** Gives a file or folder to the user that the program runs as. */
   own(path: string): Promise<void>;
 }
 
@@ -16,10 +16,10 @@ const UNSHARE = ['unshare', '--user', `--map-user=${NOBODY}`, `--map-group=${NOB
 const AS_IS: UnprivilegedRunner = { prefix: [], own: async () => undefined };
 
 /**
- * As root: a user namespace in which root is nobody, because the files stay root's and folders that only
- * root may enter stay reachable; else, where a container forbids namespaces, a real other user.
+ * For root, a user namespace in which root appears as another user: the files still belong to root, and folders that only
+ * root can enter stay accessible. Where a container forbids namespaces, another real user.
  *
- * @param probe A command that must work for the runner, such as `postgres --version`.
+ * @param probe A command that must work, such as `postgres --version`.
  * @throws LocalServiceError when neither works.
  */
 export async function findUnprivilegedRunner(probe: readonly string[]): Promise<UnprivilegedRunner> {
@@ -32,8 +32,8 @@ export async function findUnprivilegedRunner(probe: readonly string[]): Promise<
   }
   throw new LocalServiceError(
     'Postgres refuses to run as root, user namespaces are not allowed here, and the users "postgres" and "nobody" ' +
-      `can't reach ${probe[0]}.\n` +
-      'Remedies: run as another user; or put this folder where every user may enter; or set DATABASE_URL to a Postgres that runs already.',
+      `cannot access ${probe[0]}.\n` +
+      'Remedies: run as another user; or move this folder to where every user can access it; or set DATABASE_URL to a running Postgres.',
   );
 }
 

@@ -3,8 +3,8 @@ import { type Logger, pino } from 'pino';
 export type { Logger } from 'pino';
 
 /**
- * One structured logger a process, JSON lines on standard error. Fields used everywhere: `jobId`, `attempt`,
- * `workerId`, `requestId`, `queue`, `sequence`, `err`. Secrets and signed query strings never get in.
+ * The structured logger of a process: JSON lines on standard error. Common fields: `jobId`, `attempt`, `workerId`,
+ * `requestId`, `queue`, `sequence`, `err`. Never log secrets or signed query strings.
  */
 export function createLogger(name: string, level: string): Logger {
   return pino(

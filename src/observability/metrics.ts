@@ -2,40 +2,42 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Logger } from './logger.ts';
 
 /**
- * Every metric of the server: what it counts and by which labels. Labels take few values; nothing is labelled
- * by job or tenant.
+ * Every metric of the server. Labels have few values; there are none for jobs or tenants.
  */
 export const METRICS = {
   transcription_jobs: {
-    help: 'Jobs by queue and status, as of at most 10 s ago.',
+    help: 'Jobs by queue and status, at most 10 s old.',
     labels: ['queue', 'status'],
   },
-  transcription_dead_letters: { help: 'Jobs that gave up and were not discarded.', labels: ['queue'] },
+  transcription_dead_letters: { help: 'Dead letters that have not been discarded.', labels: ['queue'] },
   transcription_oldest_queued_seconds: {
-    help: 'How long the longest waiting job waits; 0 when none does.',
+    help: 'Waiting time of the job that has waited longest; 0 when none is waiting.',
     labels: ['queue'],
   },
-  transcription_workers_online: { help: 'Workers heard of lately.', labels: ['queue'] },
-  transcription_workers_busy: { help: 'Workers that have a job.', labels: ['queue'] },
+  transcription_workers_online: { help: 'Workers that announced themselves recently.', labels: ['queue'] },
+  transcription_workers_busy: { help: 'Workers with at least one job.', labels: ['queue'] },
   transcription_engine_available: {
-    help: '1, or 0 while every worker says that its engine cannot be reached (circuit breaker).',
+    help: '0 while the circuit breaker of every worker is open, else 1.',
     labels: ['queue'],
   },
   transcription_broker_connected: { help: '1 while this server is connected to NATS.', labels: [] },
   transcription_websocket_connections: { help: 'Open websockets of this server.', labels: [] },
-  transcription_subscribers: { help: 'Subscriptions to jobs in this server, of all transports.', labels: [] },
-  transcription_events_projected_total: { help: 'Events of workers read and committed.', labels: [] },
-  transcription_events_quarantined_total: {
-    help: 'Events that could not be applied: look at them.',
+  transcription_subscribers: {
+    help: 'Subscriptions to jobs in this server, over all transports.',
     labels: [],
   },
-  transcription_tasks_published_total: { help: 'Tasks given to workers.', labels: ['queue'] },
+  transcription_events_projected_total: { help: 'Events written to the database.', labels: [] },
+  transcription_events_quarantined_total: {
+    help: 'Events that could not be applied and need attention.',
+    labels: [],
+  },
+  transcription_tasks_published_total: { help: 'Tasks published for workers.', labels: ['queue'] },
   transcription_http_requests_total: {
-    help: 'HTTP requests by class of route and status.',
+    help: 'HTTP requests by route and status.',
     labels: ['route', 'status'],
   },
   transcription_http_request_duration_seconds: {
-    help: 'From a request to the end of its answer; streams of events are left out.',
+    help: 'From the request to the end of the response, without event streams.',
     labels: ['route'],
   },
 } as const;
@@ -43,16 +45,16 @@ export const METRICS = {
 type MetricName = keyof typeof METRICS;
 type GaugeName = Exclude<MetricName, `${string}_total` | `${string}_duration_seconds`>;
 
-/** A value of a gauge; `labels` in the order of the table. */
+/** A value of a gauge; `labels` in the order of `METRICS`. */
 export interface Sample {
   readonly name: GaugeName;
   readonly labels: readonly string[];
   readonly value: number;
 }
 
-/** Where the gauges get their values when somebody asks. */
+/** Where the gauges get their values at each scrape. */
 export interface MetricSources {
-  /** Asks the database; at most once in ten seconds. */
+  /** From the database; called at most every 10 s. */
   readonly stored: () => Promise<readonly Sample[]>;
   /** From memory. */
   readonly live: () => readonly Sample[];
@@ -91,7 +93,7 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#registry });
   }
 
-  /** Told once, when everything that is measured exists. */
+  /** Call once, when everything that is measured exists. */
   measure(sources: MetricSources): void {
     this.#sources = sources;
   }
@@ -109,13 +111,13 @@ export class Metrics {
     this.#counters.get('transcription_tasks_published_total')?.inc({ queue });
   }
 
-  /** @param seconds Null for an answer that goes on for as long as its reader likes. */
+  /** @param seconds Null for an event stream, which lasts as long as its reader wants. */
   requestEnded(route: string, status: number, seconds: number | null): void {
     this.#counters.get('transcription_http_requests_total')?.inc({ route, status: String(status) });
     if (seconds !== null) this.#durations.observe({ route }, seconds);
   }
 
-  /** Everything in the format of Prometheus, and that format's media type. */
+  /** All metrics in the format of Prometheus, and its media type. */
   async text(): Promise<{ readonly contentType: string; readonly body: string }> {
     for (const gauge of this.#gauges.values()) gauge.reset();
     const live = this.#sources?.live() ?? [];
@@ -133,12 +135,12 @@ export class Metrics {
     return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
   }
 
-  /** Without the database its figures are missing, which is truer than old ones; the rest is still told. */
+  /** While the database is away, its figures are left out, since old ones would mislead. */
   async #readStored(): Promise<readonly Sample[]> {
     const now = Date.now();
     if (this.#sources !== null && (this.#stored === null || this.#stored.readAt < now - STORED_LIFETIME_MS)) {
       const samples = this.#sources.stored().catch((err: unknown) => {
-        this.#log.warn({ err }, 'figures of the queues are missing from the metrics');
+        this.#log.warn({ err }, 'cannot read the queue metrics from the database');
         return [];
       });
       this.#stored = { readAt: now, samples };

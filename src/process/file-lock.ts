@@ -58,7 +58,7 @@ export async function withLock<Result>(
 
 /** Takes the lock, also from a process that is gone; else gives its owner. */
 async function takeLock(path: string): Promise<FileLock | Owner> {
-  // A link appears with its content, so nobody reads a lock that is half written.
+  // A link appears together with its content, so a lock is never read half written.
   const claim = `${path}.${randomUUID()}`;
   const owner: Owner = { pid: process.pid, identity: (await identityOf(process.pid)) ?? 'unknown' };
   await writeFile(claim, JSON.stringify(owner), { mode: 0o600 });
@@ -87,8 +87,8 @@ async function linked(existing: string, path: string): Promise<boolean> {
 }
 
 /**
- * Others may have seen the same stale lock and replaced it since, so one at a time looks again and removes it. The lock
- * that sees to this is named differently, and is taken over in the same way if its owner died.
+ * Other processes may have seen the same stale lock and replaced it since. So only one at a time checks again and removes
+ * it; a second lock ensures that, which is itself taken over in this way when its owner is gone.
  */
 async function removeStale(path: string, expected: string): Promise<void> {
   const guard = await takeLock(`${path}.stale`);

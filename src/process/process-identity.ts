@@ -10,17 +10,17 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Tells one life of a process id from the next; null when no such process runs. */
+/** Differs between processes that had the same id one after the other; null when no such process runs. */
 export async function identityOf(pid: number): Promise<string | null> {
   if (!isAlive(pid)) return null;
   if (process.platform !== 'linux') return ps(pid, 'lstart=');
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
-  // The command name, in parentheses, may hold spaces; the start time is the 22nd field, the 20th after it.
+  // The command name, in parentheses, may contain spaces; the start time is the 20th field after it.
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields && fields[0] !== 'Z' ? (fields[19] ?? null) : null;
 }
 
-/** The command line of a running process; null when it can't be known. */
+/** The command line of a running process; null when it cannot be read. */
 export async function commandLineOf(pid: number): Promise<string | null> {
   if (process.platform !== 'linux') return ps(pid, 'command=');
   const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => null);

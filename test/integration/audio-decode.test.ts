@@ -74,7 +74,7 @@ describe.each(ffmpegs)('decodeAudio with $path', ({ path: ffmpegPath }) => {
     expect(wav.subarray(36, 40).toString()).toBe('data');
   });
 
-  test('takes the sound of a video, however long its pictures go on', async () => {
+  test('decodes the audio of a video, even if the video is longer', async () => {
     const source = await make(
       'a.mp4',
       ...['-f', 'lavfi', '-i', 'color=c=black:s=64x64:d=20:r=5', '-i', sample('hello').wav],
@@ -83,7 +83,7 @@ describe.each(ffmpegs)('decodeAudio with $path', ({ path: ffmpegPath }) => {
     expect(Math.abs((await decode(source)).durationMs - HELLO_MS)).toBeLessThan(150);
   });
 
-  test('tells what is wrong with a file that is no recording', async () => {
+  test('reports what is wrong with a file that is not a recording', async () => {
     const text = join(directory, 'text.mp3');
     await writeFile(text, 'This is a text and no sound.\n'.repeat(100));
     const garbage = join(directory, 'garbage.mp3');
@@ -115,13 +115,13 @@ describe.each(ffmpegs)('decodeAudio with $path', ({ path: ffmpegPath }) => {
     expect(failure.code).toMatch(/AUDIO_TRUNCATED|AUDIO_UNREADABLE/);
   });
 
-  test('refuses an m4a whose end, where its index is, is missing', async () => {
+  test('refuses an m4a without its end, where the index is', async () => {
     const source = await make('a.m4a', '-i', sample('hello').wav);
     await truncate(source, Math.floor((await stat(source)).size / 2));
     expect(await failureOf(decode(source))).toMatchObject({ kind: 'AUDIO', code: 'AUDIO_UNREADABLE' });
   });
 
-  test('refuses what is too long', async () => {
+  test('refuses a recording that is too long', async () => {
     expect(await failureOf(decode(sample('hello').wav, { maxDurationMs: 5000 }))).toMatchObject({
       kind: 'AUDIO',
       code: 'AUDIO_TOO_LONG',
@@ -129,7 +129,7 @@ describe.each(ffmpegs)('decodeAudio with $path', ({ path: ffmpegPath }) => {
     });
   });
 
-  test('takes a tenth of a second', async () => {
+  test('decodes a tenth of a second', async () => {
     const source = await make('short.mp3', '-i', sample('hello').wav, '-t', '0.1');
     const { durationMs } = await decode(source);
     expect(durationMs).toBeGreaterThan(50);
@@ -150,7 +150,7 @@ describe.each(ffmpegs)('decodeAudio with $path', ({ path: ffmpegPath }) => {
   });
 });
 
-test('a worker without an ffmpeg that runs says so, and how to get one', async () => {
+test('a worker without a working ffmpeg reports it, with the remedy', async () => {
   const options = { directory, maxDurationMs: 1000, ffmpegPath: join(directory, 'none') };
   expect(await failureOf(decodeAudio(sample('hello').wav, options, never))).toMatchObject({
     code: 'DECODER_MISSING',
@@ -159,7 +159,7 @@ test('a worker without an ffmpeg that runs says so, and how to get one', async (
   await expect(findFfmpeg({ FFMPEG_PATH: join(directory, 'none') })).rejects.toThrow(FfmpegMissingError);
 });
 
-test('the pieces of a recording are contiguous, cover it, and are written one at a time', async () => {
+test('the pieces of a recording are contiguous, cover it, and are written one by one', async () => {
   const out = join(directory, 'pieces');
   await mkdir(out);
   const pieces: { startMs: number; durationMs: number }[] = [];

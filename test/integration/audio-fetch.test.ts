@@ -58,7 +58,7 @@ async function failureOf(promise: Promise<unknown>) {
 }
 
 describe('fetchAudio', () => {
-  test('brings the recording to disk with its size, hash and progress', async () => {
+  test('downloads the recording, and reports its size, hash and progress', async () => {
     const url = await serve((_request, response) => {
       response.writeHead(200, { 'content-type': 'audio/wav', 'content-length': SOUND.length }).end(SOUND);
     });
@@ -105,7 +105,7 @@ describe('fetchAudio', () => {
     expect(await failureOf(fetchFrom(url))).toMatchObject({ code: 'FETCH_BLOCKED_ADDRESS' });
   });
 
-  test('does not ask a private address of the other family when one network is allowed', async () => {
+  test('applies an allowed network to its own address family only', async () => {
     expect(await failureOf(fetchFrom('http://[::1]:1/', { allowed: ['127.0.0.0/8'] }))).toMatchObject({
       code: 'FETCH_BLOCKED_ADDRESS',
     });
@@ -141,7 +141,7 @@ describe('fetchAudio', () => {
     expect(await failureOf(fetchFrom(url))).toMatchObject({ kind: 'FETCH', code, retryable });
   });
 
-  test('passes on how long a rate limit lasts', async () => {
+  test('reports how long a rate limit lasts', async () => {
     const url = await serve((_request, response) => response.writeHead(429, { 'retry-after': '7' }).end());
     expect(await failureOf(fetchFrom(url))).toMatchObject({
       code: 'FETCH_RATE_LIMITED',
@@ -150,7 +150,7 @@ describe('fetchAudio', () => {
     });
   });
 
-  test('refuses what is too large, announced or not', async () => {
+  test('refuses a recording that is too large, with a Content-Length and without', async () => {
     const announced = await serve((_request, response) => {
       response.writeHead(200, { 'content-length': SOUND.length }).end(SOUND);
     });
@@ -164,7 +164,7 @@ describe('fetchAudio', () => {
     }
   });
 
-  test('notices a body that was cut short', async () => {
+  test('detects a truncated body', async () => {
     const url = await serve((_request, response) => {
       response.writeHead(200, { 'content-length': SOUND.length });
       response.write(SOUND.subarray(0, 1000), () => response.destroy());
@@ -186,7 +186,7 @@ describe('fetchAudio', () => {
     });
   });
 
-  test('tells unreachable, unknown and impossible URLs apart', async () => {
+  test('distinguishes unreachable hosts and unsupported URLs', async () => {
     expect(await failureOf(fetchFrom('http://127.0.0.1:1/'))).toMatchObject({
       code: 'FETCH_CONNECTION',
       retryable: true,
@@ -194,7 +194,7 @@ describe('fetchAudio', () => {
     expect(await failureOf(fetchFrom('ftp://example.org/a.mp3'))).toMatchObject({ code: 'FETCH_REFUSED' });
   });
 
-  test('refuses a recording whose hash is not the one ordered', async () => {
+  test('refuses a recording with another hash than requested', async () => {
     const url = await serve((_request, response) => response.end(SOUND));
     const options = { directory, maxBytes: 1e6, allowedNetworks: LOOPBACK };
     const wrong = task(url, { sha256: 'ab'.repeat(32) });

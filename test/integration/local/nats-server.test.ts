@@ -61,7 +61,7 @@ describe('startNatsServer', () => {
     expect(await countMessages(second.url)).toBe(1);
   });
 
-  it('starts again on the folder of a crashed one, and clears what that one left', async () => {
+  it('starts again after a crash, and removes the ports file of the crashed server', async () => {
     const first = await start();
     await publishOne(first.url);
     await first.kill();
@@ -73,13 +73,13 @@ describe('startNatsServer', () => {
     expect(ports).toEqual([`nats-server_${second.pid}.ports`]);
   });
 
-  it('refuses a folder that a live process uses', async () => {
+  it('refuses a folder that another process uses', async () => {
     await start();
 
     await expect(start()).rejects.toThrow(`in use by process ${process.pid}`);
   });
 
-  it('names the port that is taken', async () => {
+  it('reports a port that is taken', async () => {
     const first = await start();
     const other = join(dataDirectory, 'other');
     const binary = inject('natsServerBinary');
@@ -91,7 +91,7 @@ describe('startNatsServer', () => {
 });
 
 describe('findNatsServer', () => {
-  it('refuses a NATS_SERVER_BIN that does not run, rather than take another', async () => {
+  it('refuses a NATS_SERVER_BIN that does not run', async () => {
     const wrong = join(dataDirectory, 'absent');
 
     await expect(findNatsServer({ ...process.env, NATS_SERVER_BIN: wrong }, log)).rejects.toThrow(

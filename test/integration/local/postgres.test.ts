@@ -46,7 +46,7 @@ async function query(url: string, text: string): Promise<readonly Record<string,
 }
 
 describe('startPostgres', () => {
-  it('serves a UTF-8 database of its own on loopback only, behind a password', async () => {
+  it('serves a UTF-8 database on loopback only, with a password', async () => {
     const service = await start();
 
     const [settings] = await query(
@@ -66,7 +66,7 @@ describe('startPostgres', () => {
     expect((await stat(join(dataDirectory, 'password'))).mode & 0o777).toBe(0o600);
   });
 
-  it('finds its data again on the same port after a crash, when it is durable', async () => {
+  it('keeps its data and its port after a crash, when it is durable', async () => {
     const first = await start({ durable: true });
     await query(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
     await first.kill();
@@ -77,13 +77,13 @@ describe('startPostgres', () => {
     expect(await query(second.url, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
   });
 
-  it('refuses a folder that a live process uses', async () => {
+  it('refuses a folder that another process uses', async () => {
     await start();
 
     await expect(start()).rejects.toThrow(`in use by process ${process.pid}`);
   });
 
-  it('says which port is taken and leaves nothing behind', async () => {
+  it('reports a port that is taken, and leaves nothing behind', async () => {
     const first = await start();
     const directory = join(dataDirectory, 'second');
 
@@ -94,7 +94,7 @@ describe('startPostgres', () => {
     expect(await query(again.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 
-  it('tells when it is gone', async () => {
+  it('reports how it ended', async () => {
     const service = await start();
 
     await service.stop();

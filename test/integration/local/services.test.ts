@@ -48,7 +48,7 @@ async function postmasterOf(url: string): Promise<number> {
 }
 
 describe('startServices', () => {
-  it('starts what the environment does not name', async () => {
+  it('starts what is not configured', async () => {
     const { databaseUrl, natsUrl } = await start();
 
     expect(await postmasterOf(databaseUrl)).toBeGreaterThan(1);
@@ -57,13 +57,13 @@ describe('startServices', () => {
     await connection.close();
   });
 
-  it('uses what the environment names, and starts nothing else', async () => {
+  it('uses what is configured, and starts nothing else', async () => {
     const given = { databaseUrl: 'postgres://elsewhere/db', natsUrl: 'nats://elsewhere:4222' };
 
     expect(await start(given)).toMatchObject(given);
   });
 
-  it('brings a Postgres that dies back on the same port', async () => {
+  it('restarts a Postgres that dies on the same port', async () => {
     const { databaseUrl } = await start({ natsUrl: 'nats://elsewhere:4222' });
     const first = await postmasterOf(databaseUrl);
 

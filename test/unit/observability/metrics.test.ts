@@ -6,7 +6,7 @@ import { METRICS, Metrics } from '../../../src/observability/metrics.ts';
 const log = createLogger('test', 'silent');
 const none = { live: () => [], stored: async () => [] };
 
-test('counts what happened, and shows what is there now', async () => {
+test('shows counters and current values', async () => {
   const metrics = new Metrics(log);
   metrics.eventsProjected(5, 2);
   metrics.taskPublished('whisper');
@@ -36,7 +36,7 @@ test('counts what happened, and shows what is there now', async () => {
   expect(body).toContain('process_resident_memory_bytes ');
 });
 
-test('asks the database once for many readers', async () => {
+test('queries the database once for many scrapes', async () => {
   const metrics = new Metrics(log);
   let asked = 0;
   const stored = async () => {
@@ -51,7 +51,7 @@ test('asks the database once for many readers', async () => {
   expect(asked).toBe(1);
 });
 
-test('leaves out what a database that is away would have told', async () => {
+test('leaves out the figures of a database that is away', async () => {
   const metrics = new Metrics(log);
   metrics.measure({ ...none, stored: () => Promise.reject(new Error('away')) });
 

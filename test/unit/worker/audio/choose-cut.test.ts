@@ -17,7 +17,7 @@ test('cuts in the middle of a pause', () => {
   expect(cut).toBe(1100);
 });
 
-test('takes the quieter of two pauses, also when neither is silent', () => {
+test('chooses the quieter of two pauses, also when neither is silent', () => {
   const pauses = [
     { fromMs: 500, toMs: 900, level: 300 },
     { fromMs: 3000, toMs: 3400, level: 200 },
@@ -40,6 +40,6 @@ test('prefers a pause of 200 ms to a shorter, deeper gap within a word', () => {
   expect(chooseCut(sound(4000, pauses))).toBe(2100);
 });
 
-test('halves what is too short to look for a pause', () => {
+test('cuts audio that is too short to contain a pause in the middle', () => {
   expect(chooseCut(sound(100, []))).toBe(50);
 });

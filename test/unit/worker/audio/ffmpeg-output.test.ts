@@ -20,7 +20,7 @@ const MP4 = `Input #0, mov,mp4,m4a,3gp,3g2,mj2, from 'file:source':
 `;
 
 describe('readFfmpegOutput', () => {
-  test('reads what a recording is; a cover is no video', () => {
+  test('reads the format of a recording; a cover image is not a video', () => {
     expect(readFfmpegOutput(MP3_WITH_COVER)).toMatchObject({
       opened: true,
       codec: 'mp3',
@@ -31,11 +31,11 @@ describe('readFfmpegOutput', () => {
     });
   });
 
-  test('goes by the duration of the file, not of its tags', () => {
+  test('reads the duration of the file, not the one in its tags', () => {
     expect(readFfmpegOutput(MP3_WITH_COVER).durationMs).toBe(3_723_450);
   });
 
-  test('knows a video, and its sound', () => {
+  test('recognizes a video and its audio', () => {
     expect(readFfmpegOutput(MP4)).toMatchObject({
       durationMs: 20_000,
       codec: 'aac',
@@ -45,13 +45,13 @@ describe('readFfmpegOutput', () => {
     });
   });
 
-  test('has no duration where ffmpeg only guessed or found none', () => {
+  test('has no duration when ffmpeg found none or only estimated it', () => {
     const guessed = `[mp3 @ 0x1] Estimating duration from bitrate, this may be inaccurate\n${MP3_WITH_COVER}`;
     expect(readFfmpegOutput(guessed).durationMs).toBeNull();
     expect(readFfmpegOutput(MP4.replace('00:00:20.00', 'N/A')).durationMs).toBeNull();
   });
 
-  test('tells what was not opened from what has no sound', () => {
+  test('distinguishes an unreadable file from one without audio', () => {
     const garbage = 'file:source: Invalid data found when processing input\n';
     expect(readFfmpegOutput(garbage)).toMatchObject({ opened: false, hasAudio: false });
     const silent = MP4.split('\n').slice(0, 3).join('\n');
@@ -59,7 +59,7 @@ describe('readFfmpegOutput', () => {
   });
 });
 
-test('readFfmpegProgress reads the time done, and nothing from other lines', () => {
+test('readFfmpegProgress reads the time processed, and ignores other lines', () => {
   expect(readFfmpegProgress('out_time_us=12842750')).toBe(12_842);
   expect(readFfmpegProgress('out_time_us=N/A')).toBeNull();
   expect(readFfmpegProgress('out_time=00:00:12.842750')).toBeNull();

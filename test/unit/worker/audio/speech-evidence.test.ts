@@ -44,7 +44,7 @@ describe('evidence of speech', () => {
     expect(speechEvidenceOf(speech('hello').map((each) => Math.round(each / 100))).anywhere).toBe(true);
   });
 
-  test('is found where the speech is and not in the noise before it', () => {
+  test('is found in speech and not in the noise before it', () => {
     const before = noise('pink', 10);
     const samples = new Int16Array(before.length + speech('hello').length);
     samples.set(before);
@@ -56,7 +56,7 @@ describe('evidence of speech', () => {
     expect(evidence.mayBeSpeech(10_000, 13_000)).toBe(true);
   });
 
-  test('gives a sound too short to judge the benefit of the doubt', () => {
+  test('is assumed in audio that is too short to judge', () => {
     expect(speechEvidenceOf(noise('tone', 0.2)).anywhere).toBe(true);
   });
 });

@@ -15,14 +15,14 @@ async function pass(bytes: Buffer, sizeBytes: number | null, step: number) {
   return { told, passed: await buffer(stream) };
 }
 
-test.each([7, 44, 65_536])('a WAV header is read in passing, in pieces of %i bytes', async (step) => {
+test.each([7, 44, 65_536])('the duration in a WAV header is found in chunks of %i bytes', async (step) => {
   const { told, passed } = await pass(wav, wav.length, step);
 
   expect(told).toEqual([1500]);
   expect(passed.equals(wav)).toBe(true);
 });
 
-test('a header that claims more than there is, or none at all, tells nothing and everything passes', async () => {
+test('a missing header, or one that claims too much, gives no duration, and the stream is unchanged', async () => {
   expect((await pass(wav, wav.length - 1, 1000)).told).toEqual([]);
   const other = Buffer.from('ID3 and then an mp3 '.repeat(100));
   const { told, passed } = await pass(other, null, 3);
@@ -30,7 +30,7 @@ test('a header that claims more than there is, or none at all, tells nothing and
   expect(passed.equals(other)).toBe(true);
 });
 
-test('a failure of the source reaches the reader, and a reader that leaves ends the source', async () => {
+test('an error of the source reaches the reader, and a reader that leaves destroys the source', async () => {
   const broken = new Error('broken');
   const failing = new Readable({ read: () => {} });
   const read = buffer(withDuration(failing, null, () => {}));
