@@ -4,8 +4,8 @@ import { jetstream, jetstreamManager, StorageType } from '@nats-io/jetstream';
 import { wakeSubject } from '../src/contract/subjects.ts';
 import { connectToNats, type NatsConnection } from '../src/messaging/connection.ts';
 import { subscribeLive } from '../src/messaging/live.ts';
-import { print, printMachine, printTimes } from './report.ts';
-import { type WholeSystem, withWholeSystem } from './whole-system.ts';
+import { print, printMachine, printTimes } from './support/report.ts';
+import { type WholeSystem, withWholeSystem } from './support/whole-system.ts';
 
 /**
  * How long an idle system takes from submit to a worker's start, and a segment from its worker to a websocket.

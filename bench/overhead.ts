@@ -8,8 +8,8 @@ import { readWorkerConfig } from '../src/config/config.ts';
 import { sample, writeWav } from '../test/support/whisper-piece.ts';
 import { findWhisperCli } from '../worker/engines/whisper/find-whisper-cli.ts';
 import { whisperArguments } from '../worker/engines/whisper/whisper-arguments.ts';
-import { median, print, printMachine } from './report.ts';
-import { type WholeSystem, withWholeSystem } from './whole-system.ts';
+import { median, print, printMachine } from './support/report.ts';
+import { type WholeSystem, withWholeSystem } from './support/whole-system.ts';
 
 /**
  * What the system adds to whisper.cpp: a job from submit to COMPLETED against the bare program on the same file,

@@ -28,6 +28,8 @@ const TOOLS = {
   chaos: ['--import', 'tsx', 'test/chaos/main.ts'],
   'bench:overhead': ['--import', 'tsx', 'bench/overhead.ts'],
   'bench:latency': ['--import', 'tsx', 'bench/latency.ts'],
+  'bench:queue': ['--import', 'tsx', 'bench/queue.ts'],
+  'bench:scale': ['--import', 'tsx', 'bench/scale.ts'],
 };
 
 const [command, ...args] = process.argv.slice(2);

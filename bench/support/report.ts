@@ -36,3 +36,18 @@ export function printMachine(): void {
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
+
+/** Columns as wide as they need to be; numbers to the right, the column `leftAligned` to the left. */
+export function printTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  leftAligned = 0,
+): void {
+  const widths = head.map((_, at) => Math.max(...[head, ...rows].map((row) => (row[at] ?? '').length)));
+  for (const row of [head, ...rows]) {
+    const cells = row.map((cell, at) =>
+      at === leftAligned ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0),
+    );
+    print(`  ${cells.join('   ')}`.trimEnd());
+  }
+}
