@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { withPlainService } from './plain/with-plain-service.ts';
@@ -19,7 +21,8 @@ const options = new Command('npm run bench:queue --')
   .option('--connections <n>', 'clients that submit at once', Number, 50)
   .option('--watchers <n>', 'jobs at a time end to end, and slots of a worker', Number, 20)
   .option('--bulk <n>', 'jobs in one call of submitJobs', Number, 100)
-  .option('--only <side>', 'product or plain, such as to profile one with NODE_OPTIONS')
+  .option('--only <side>', 'product or plain')
+  .option('--profile <folder>', 'CPU profiles of servers and workers, one for each phase of a turn')
   .option('--kinds <n>', 'how many statements of each side to print', Number, 12)
   .parse()
   .opts<{
@@ -29,6 +32,7 @@ const options = new Command('npm run bench:queue --')
     watchers: number;
     bulk: number;
     only?: Side['name'];
+    profile?: string;
     kinds: number;
   }>();
 
@@ -36,8 +40,15 @@ const ENGINE = fileURLToPath(new URL('../test/support/scripted-engine.mjs', impo
 const WARM_UP_SECONDS = 3;
 const BULK_CLIENTS = 4;
 const sizes = { connections: options.connections };
-/** As in the product's image. */
-const env = { NODE_ENV: 'production' };
+const PROFILER = new URL('support/profile-process.mjs', import.meta.url).href;
+const env = {
+  // As in the product's image.
+  NODE_ENV: 'production',
+  ...(options.profile && {
+    NODE_OPTIONS: `--import ${PROFILER}`,
+    PROFILE_DIRECTORY: resolve(options.profile),
+  }),
+};
 
 const submit: Phase = {
   title: `Submit, ${options.connections} connections`,
@@ -82,20 +93,25 @@ const bulk: Phase = {
   },
 };
 
-await withWholeSystem(
-  { statistics: true, workerArgs: ['--engine', ENGINE, '--slots', String(options.watchers)], env },
-  (system) =>
-    withPlainService({ slots: options.watchers, env }, async (service) => {
-      const sides = [productSide(system, sizes), plainSide(service, sizes)].filter(
-        ({ name }) => options.only === undefined || options.only === name,
-      );
-      try {
-        await compare(sides);
-      } finally {
-        for (const side of sides) await side.close();
-      }
-    }),
-);
+const withProduct = (measure: (side: Side) => Promise<void>): Promise<void> =>
+  withWholeSystem(
+    { statistics: true, workerArgs: ['--engine', ENGINE, '--slots', String(options.watchers)], env },
+    (system) => using(productSide(system, sizes), measure),
+  );
+const withPlain = (measure: (side: Side) => Promise<void>): Promise<void> =>
+  withPlainService({ slots: options.watchers, env }, (service) => using(plainSide(service, sizes), measure));
+
+if (options.only === 'product') await withProduct((side) => compare([side]));
+else if (options.only === 'plain') await withPlain((side) => compare([side]));
+else await withProduct((product) => withPlain((plain) => compare([product, plain])));
+
+async function using(side: Side, measure: (side: Side) => Promise<void>): Promise<void> {
+  try {
+    await measure(side);
+  } finally {
+    await side.close();
+  }
+}
 
 async function compare(sides: readonly Side[]): Promise<void> {
   printMachine();
@@ -109,6 +125,7 @@ async function compare(sides: readonly Side[]): Promise<void> {
       else print(`${phase.title}: not available yet in ${side.name}\n`);
     }
     const outcomes = await byTurns(able, phase);
+    if (able.length === 0) continue;
     printPhase(phase, options.turns, outcomes);
     if (phase === endToEnd) for (const [name, turns] of outcomes) printKinds(name, turns, options.kinds);
   }
@@ -119,9 +136,18 @@ async function byTurns(sides: readonly Side[], phase: Phase): Promise<Map<Side['
   const outcomes = new Map<Side['name'], Outcome[]>(sides.map(({ name }) => [name, []]));
   for (let turn = 0; turn < options.turns; turn += 1) {
     for (const side of turn % 2 === 0 ? sides : sides.toReversed()) {
+      await toggleProfiles(side);
       outcomes.get(side.name)?.push(await runPhase(side, phase));
+      await toggleProfiles(side);
       if (phase === endToEnd) await side.client.assertLastIsStored();
     }
   }
   return outcomes;
+}
+
+async function toggleProfiles({ pids }: Side): Promise<void> {
+  if (options.profile === undefined) return;
+  for (const pid of [pids.server, pids.worker]) process.kill(pid, 'SIGUSR2');
+  // The processes act on it in their own time.
+  await delay(1000);
 }
