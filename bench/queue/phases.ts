@@ -26,7 +26,7 @@ export interface Phase {
 }
 
 /** One round of an actor. */
-export interface Step {
+interface Step {
   readonly jobs: number;
   readonly latencyMs: number;
 }

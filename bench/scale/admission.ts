@@ -1,4 +1,6 @@
 import pg from 'pg';
+import { NO_CREDITS } from '../../src/domain/fairness.ts';
+import { admitFairly } from '../../src/leader/admission.ts';
 import type { Logger } from '../../src/observability/logger.ts';
 import { openDatabase } from '../../src/storage/database.ts';
 import { createJobSchedule } from '../../src/storage/job-schedule.ts';
@@ -44,12 +46,15 @@ async function openRig(databaseUrl: string, name: string, size: FillSize, log: L
   await fillWaiting(url, size);
   const database = await openDatabase({ url, poolSize: 2, log, relaxedCommits: true });
   const schedule = createJobSchedule(database);
+  let credits = NO_CREDITS;
   /** One round; what it admitted waits again afterwards. */
   const admit = async (): Promise<number> => {
     const begunAt = performance.now();
-    const admitted = await schedule.admit({ queue: 'whisper', readyTarget: READY_TARGET, now: new Date() });
+    const request = { queue: 'whisper', readyTarget: READY_TARGET, now: new Date() } as const;
+    const round = await admitFairly(schedule, request, credits);
     const ms = performance.now() - begunAt;
-    if (admitted.length !== READY_TARGET) throw new Error(`${admitted.length} jobs were admitted`);
+    credits = round.credits;
+    if (round.jobs.length !== READY_TARGET) throw new Error(`${round.jobs.length} jobs were admitted`);
     await schedule.withdraw('whisper');
     return ms;
   };

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import getPort from 'get-port';
 import { cacheDirectory } from '../../src/config/cache-directory.ts';
 import { unpackDebianPackage } from '../../src/local/debian-package.ts';
-import { findExecutable, isExecutable } from '../../src/local/find-in-path.ts';
 import { type LocalService, LocalServiceError } from '../../src/local/local-service.ts';
 import { ServiceProcess } from '../../src/local/service-process.ts';
 import type { Logger } from '../../src/observability/logger.ts';
+import { findExecutable, isExecutable } from '../../src/process/find-executable.ts';
 
 interface RedisBinary {
   readonly path: string;
@@ -44,7 +44,7 @@ export async function startRedis(directory: string, log: Logger): Promise<LocalS
       ...process.env,
       ...(binary.libraries === undefined ? {} : { LD_LIBRARY_PATH: binary.libraries }),
     },
-    deathSignal: 'KILL',
+    ready: /Ready to accept connections/,
     log,
   });
   const stop = () =>
@@ -53,7 +53,7 @@ export async function startRedis(directory: string, log: Logger): Promise<LocalS
       { signal: 'SIGKILL', waitMs: 5000 },
     ]);
   try {
-    await server.waitForLine(/Ready to accept connections/, 30_000);
+    await server.untilReady(30_000);
   } catch (error) {
     await stop();
     throw error;
@@ -70,7 +70,7 @@ export async function startRedis(directory: string, log: Logger): Promise<LocalS
 
 /** On PATH, or Debian's package unpacked into the cache. */
 async function findRedis(env: NodeJS.ProcessEnv, log: Logger): Promise<RedisBinary> {
-  const installed = await findExecutable('redis-server', env, ['/usr/sbin', '/usr/local/bin']);
+  const installed = await findExecutable('redis-server', env);
   if (installed !== null) return { path: installed };
   const cache = join(cacheDirectory(env), 'redis-server', `${process.platform}-${process.arch}`);
   const path = join(cache, 'redis-tools', 'usr', 'bin', 'redis-server');

@@ -9,7 +9,7 @@ export interface StatementCounts {
   readonly kinds: readonly StatementKind[];
 }
 
-export interface StatementKind {
+interface StatementKind {
   readonly text: string;
   readonly calls: number;
   readonly totalMs: number;
