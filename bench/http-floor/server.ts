@@ -7,12 +7,13 @@ import { schema } from '../../src/graphql/schema.ts';
 import { createGraphQLServer, handleGraphQL } from '../../src/http/graphql-handler.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { startEdge } from '../../test/support/edge.ts';
-import { fakeApplication } from '../../test/support/fake-application.ts';
+import { fakeApi } from '../../test/support/fake-application.ts';
 
 /** One layer of the HTTP front as a process, over an application that answers at once. */
 const layer = process.argv[2] ?? '';
 const log = createLogger('floor', 'warn');
-const app = fakeApplication();
+const api = fakeApi();
+const app = { as: () => api };
 const principal = await authenticate({} as never, {});
 
 const LAYERS: Record<string, () => Promise<string>> = {
@@ -27,7 +28,7 @@ const LAYERS: Record<string, () => Promise<string>> = {
     serve(
       createYoga({
         schema,
-        context: () => ({ app, principal, requestId: '-', loaders: createLoaders(app, principal) }),
+        context: () => ({ api, requestId: '-', loaders: createLoaders(api) }),
         graphiql: false,
         landingPage: false,
         logging: false,
