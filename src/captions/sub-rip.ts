@@ -20,7 +20,7 @@ interface Frame {
 
 /**
  * Writes cues as SubRip, which has no standard; this is what ffmpeg, VLC and YouTube read: counters from 1, a comma
- * in times. The format has no escapes either, so characters that players obey are replaced by others that look alike.
+ * in times. The format has no escapes either, so characters that players interpret are replaced by lookalikes.
  */
 export class SubRipWriter {
   readonly #highlightWords: boolean;

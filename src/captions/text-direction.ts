@@ -5,7 +5,7 @@ const LEFT_TO_RIGHT = { open: '\u202a\u200e', close: '\u202c' } as const;
 
 /**
  * A line marked with its direction, where a player could get it wrong: an embedding holds the line together in
- * players that lay out left to right; the mark within tells the direction to those that look for the first letter.
+ * players that lay out left to right; the mark is the first letter for those that go by it.
  *
  * Isolates would do less: players skip them in that search, and libass before 0.15 may draw them.
  *

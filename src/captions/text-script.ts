@@ -15,7 +15,7 @@ const WIDE_LETTER = new RegExp(`(?=\\p{L})${WIDE.source}`, 'gu');
 const RIGHT_TO_LEFT =
   /(?=\p{L})[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Samaritan}\p{Script=Mandaic}\p{Script=Adlam}\p{Script=Hanifi_Rohingya}\p{Script=Yezidi}]/u;
 
-/** The script of more than half of the letters. `language`, a BCP 47 tag, tells Japanese kanji from Chinese. */
+/** The script of more than half of the letters. `language`, a BCP 47 tag, decides where kanji could be Chinese. */
 export function scriptOf(text: string, language: string | null): Script {
   const letters = countOf(text, LETTER);
   if (countOf(text, THAI) * 2 > letters) return 'THAI';

@@ -15,7 +15,7 @@ export interface TranscriptHead {
 
 const MEDIA_TYPES: Readonly<Record<ExportFormat, string>> = {
   TXT: 'text/plain; charset=utf-8',
-  // Never registered with IANA; this is the name that players and browsers know.
+  // Never registered with IANA; this is the name that players and browsers use.
   SRT: 'application/x-subrip; charset=utf-8',
   VTT: 'text/vtt; charset=utf-8',
   JSON: 'application/json',

@@ -38,7 +38,7 @@ const TEXTS = [
   '今日は天気がいいですね。',
 ];
 
-/** ffmpeg obeys a backslash in WebVTT, too, against the standard; only SRT can do something about it. */
+/** ffmpeg interprets a backslash in WebVTT, too, against the standard, so only SRT can guard it. */
 const TEXTS_OF = { SRT: [...TEXTS, 'C:\\new \\N \\h'], VTT: TEXTS } as const;
 
 /** Words, without the characters that SRT shows by others. */

@@ -61,7 +61,7 @@ function toMs(...[hours = 0, minutes = 0, seconds = 0, milliseconds = 0]: number
   return ((hours * 60 + minutes) * 60 + seconds) * 1_000 + milliseconds;
 }
 
-/** What a reader sees of SubRip text: its lookalikes for characters that players obey. */
+/** What a reader sees of SubRip text: lookalikes for the characters that players interpret. */
 export function asSubRipShows(text: string): string {
   return text.replaceAll('<', '‹').replaceAll('>', '›').replaceAll('{', '(').replaceAll('}', ')');
 }
