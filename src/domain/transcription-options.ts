@@ -28,3 +28,10 @@ export const TranscriptionOptions = z.object({
   vocabulary: defaulted(z.array(text(1, 100)).max(100).readonly(), []),
 });
 export type TranscriptionOptions = Readonly<z.output<typeof TranscriptionOptions>>;
+
+const NAMES = TranscriptionOptions.keyof().options;
+
+/** The options among the fields of something wider, such as a row. */
+export function optionsIn(wider: TranscriptionOptions): TranscriptionOptions {
+  return Object.fromEntries(NAMES.map((name) => [name, wider[name]])) as TranscriptionOptions;
+}

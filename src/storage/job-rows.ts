@@ -4,7 +4,7 @@ import { admissionOf, engineFor, type Job, type JobFields } from '../domain/job.
 import type { JobUpdate } from '../domain/job-update.ts';
 import { submit } from '../domain/lifecycle.ts';
 import type { NewJob } from '../domain/new-job.ts';
-import type { TranscriptionOptions } from '../domain/transcription-options.ts';
+import { optionsIn } from '../domain/transcription-options.ts';
 import { JOB_PRIORITIES, type JobPriority, queueOf } from '../domain/vocabulary.ts';
 import type { JobRow } from './tables.ts';
 
@@ -163,11 +163,6 @@ export function toStoredJob(row: JobRow): StoredJob {
   return { job: toJob(row), tenantId: row.tenantId, cancelReason: row.cancelReason };
 }
 
-export function optionsOf(row: JobRow): TranscriptionOptions {
-  const { model, language, timestamps, diarize, translateToEnglish, vocabulary } = row;
-  return { model, language, timestamps, diarize, translateToEnglish, vocabulary };
-}
-
 export function toAdmittedJob(row: JobRow): AdmittedJob {
   return {
     id: row.id,
@@ -187,7 +182,7 @@ export function toAdmittedJob(row: JobRow): AdmittedJob {
       sha256: row.audioSha256,
       durationMs: row.audioDurationMs,
     },
-    options: optionsFor(row.engineIndex, optionsOf(row)),
+    options: optionsFor(row.engineIndex, optionsIn(row)),
     resume: checkpointOf(row),
     deadline: row.deadline,
   };

@@ -1,6 +1,7 @@
 import type { AttemptView, JobView, ProgressView } from '../domain/job-view.ts';
+import { optionsIn } from '../domain/transcription-options.ts';
 import { isFinal } from '../domain/vocabulary.ts';
-import { optionsOf, priorityOf } from './job-rows.ts';
+import { priorityOf } from './job-rows.ts';
 import type { AttemptRow, JobRow } from './tables.ts';
 
 export function toJobView(row: JobRow): JobView {
@@ -27,7 +28,7 @@ export function toJobView(row: JobRow): JobView {
       sampleRate: row.audioSampleRate,
       channels: row.audioChannels,
     },
-    options: optionsOf(row),
+    options: optionsIn(row),
     submittedAt: row.submittedAt,
     scheduledFor: row.scheduledFor,
     deadline: row.deadline,

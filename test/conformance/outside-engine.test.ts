@@ -6,7 +6,8 @@ import { expect, test } from 'vitest';
 import { createLogger } from '../../src/observability/logger.ts';
 import type { WavPiece } from '../../worker/engines/engine.ts';
 import { loadEngine } from '../../worker/engines/load-engine.ts';
-import { aWorkerConfig, DEFAULT_OPTIONS } from '../support/engine-probe.ts';
+import { DEFAULT_OPTIONS } from '../support/builders.ts';
+import { aWorkerConfig } from '../support/engine-probe.ts';
 import { describeEngine } from './engine-suite.ts';
 
 const log = createLogger('test', 'silent');

@@ -15,9 +15,13 @@ import type {
 import type { LifecycleContext, LifecyclePolicy } from '../../src/domain/lifecycle-events.ts';
 import type { NewJob } from '../../src/domain/new-job.ts';
 import type { Checkpoint, Segment, Word } from '../../src/domain/transcript.ts';
+import { TranscriptionOptions } from '../../src/domain/transcription-options.ts';
 import type { Failure } from '../../src/domain/vocabulary.ts';
 
 /** Valid things; a test states only what matters to it. */
+
+/** Of a job that asks for nothing special. */
+export const DEFAULT_OPTIONS = TranscriptionOptions.parse({});
 
 export const NOON = new Date('2026-01-02T12:00:00.000Z');
 export const later = (ms: number, from: Date = NOON): Date => new Date(from.getTime() + ms);
@@ -156,14 +160,7 @@ export function aNewJob(job: Partial<NewJob> = {}): NewJob {
     metadata: null,
     source: { url: 'https://example.com/talk.mp3' },
     audio: { filename: 'talk.mp3', contentType: null, sizeBytes: null, sha256: null },
-    options: {
-      model: 'default',
-      language: null,
-      timestamps: 'SEGMENT',
-      diarize: false,
-      translateToEnglish: false,
-      vocabulary: [],
-    },
+    options: DEFAULT_OPTIONS,
     submittedAt: new Date(),
     scheduledFor: null,
     deadline: null,
@@ -250,14 +247,7 @@ export function aTask(change: Partial<TaskMessage> = {}): TaskMessage {
       durationMs: null,
     },
     range: { startMs: 0, endMs: null },
-    options: {
-      model: 'default',
-      language: null,
-      timestamps: 'SEGMENT',
-      diarize: false,
-      translateToEnglish: false,
-      vocabulary: [],
-    },
+    options: DEFAULT_OPTIONS,
     resume: aCheckpoint(),
     limits: {
       maxAudioBytes: 1_000_000_000,

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { readWorkerConfig, type WorkerConfig } from '../../src/config/config.ts';
 import type { TranscriptionOptions } from '../../src/domain/transcription-options.ts';
 import type { AudioSource, EngineReport, EngineSegment } from '../../worker/engines/engine.ts';
+import { DEFAULT_OPTIONS } from './builders.ts';
 
 /** Everything an engine reported, in order of arrival. */
 export interface RecordedReport extends EngineReport {
@@ -57,15 +58,6 @@ export function recordReport(): RecordedReport {
     indeterminate: (value) => note(`indeterminate ${value}`),
   };
 }
-
-export const DEFAULT_OPTIONS: TranscriptionOptions = {
-  model: 'default',
-  language: null,
-  timestamps: 'SEGMENT',
-  diarize: false,
-  translateToEnglish: false,
-  vocabulary: [],
-};
 
 /** A recording of the given bytes, as a worker would hand it to an engine of input `source`. */
 export function aSource(

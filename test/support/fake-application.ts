@@ -2,7 +2,7 @@ import type { Api } from '../../src/app/application.ts';
 import { NotFoundError } from '../../src/domain/errors.ts';
 import type { JobView } from '../../src/domain/job-view.ts';
 import type { JobProgressEvent } from '../../src/live/watch-job.ts';
-import { JOB_ID, NOON } from './builders.ts';
+import { DEFAULT_OPTIONS, JOB_ID, NOON } from './builders.ts';
 
 export function aJobView(change: Partial<JobView> = {}): JobView {
   return {
@@ -37,14 +37,7 @@ export function aJobView(change: Partial<JobView> = {}): JobView {
       sampleRate: null,
       channels: null,
     },
-    options: {
-      model: 'default',
-      language: null,
-      timestamps: 'SEGMENT',
-      diarize: false,
-      translateToEnglish: false,
-      vocabulary: [],
-    },
+    options: DEFAULT_OPTIONS,
     submittedAt: NOON,
     scheduledFor: null,
     deadline: null,

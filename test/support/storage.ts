@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { toId } from '../../src/domain/ids.ts';
 import type { NewJob } from '../../src/domain/new-job.ts';
+import { openDatabase } from '../../src/storage/database.ts';
 import { openStorage, type Storage } from '../../src/storage/open-storage.ts';
 import { aNewJob } from './builders.ts';
 import { createTestDatabase } from './postgres.ts';
@@ -19,13 +20,14 @@ export interface TestStorage extends Storage {
 /** A database of the test's own, opened as the server opens it. */
 export async function openTestStorage(): Promise<TestStorage> {
   const { url, drop } = await createTestDatabase();
-  const storage = await openStorage(
-    { DATABASE_URL: url, DATABASE_DIRECT_URL: undefined },
-    pino({ level: 'silent' }),
-  );
-  await storage.database.query(`INSERT INTO tenants (id, name) VALUES ($1, 'Another')`, [OTHER_TENANT]);
+  const log = pino({ level: 'silent' });
+  const storage = await openStorage({ DATABASE_URL: url, DATABASE_DIRECT_URL: undefined }, log);
+  // Without a time limit, since tests make many rows at once.
+  const database = await openDatabase({ url, poolSize: 6, log });
+  await database.query(`INSERT INTO tenants (id, name) VALUES ($1, 'Another')`, [OTHER_TENANT]);
   return {
     ...storage,
+    database,
     url,
     async insert(job = {}) {
       const made = aNewJob(job);
@@ -33,6 +35,7 @@ export async function openTestStorage(): Promise<TestStorage> {
       return made.id;
     },
     async close() {
+      await database.destroy();
       await storage.close();
       await drop();
     },

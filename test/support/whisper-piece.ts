@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { TranscriptionOptions } from '../../src/domain/transcription-options.ts';
 import { WAV_BYTES_PER_MS, WAV_HEADER_BYTES, wavHeader } from '../../worker/audio/wav.ts';
 import type { WavPiece } from '../../worker/engines/engine.ts';
-import { DEFAULT_OPTIONS } from './engine-probe.ts';
+import { DEFAULT_OPTIONS } from './builders.ts';
 
 /** A recording of the repository and what is said in it. */
 export function sample(name: 'hello' | 'shift'): { readonly wav: string; readonly text: string } {

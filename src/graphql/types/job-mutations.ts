@@ -11,7 +11,7 @@ import type { JobView } from '../../domain/job-view.ts';
 import { builder, QueryRef } from '../builder.ts';
 import { JobRef } from './job.ts';
 import { CancelOutcomeEnum, JobPriorityEnum } from './job-enums.ts';
-import { SubmitJobInput } from './submit-job-input.ts';
+import { SubmitJobInput } from './job-options.ts';
 
 interface JobResult {
   readonly job: JobView;

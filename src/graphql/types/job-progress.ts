@@ -1,13 +1,6 @@
 import type { AttemptView, AudioView, JobFailureView, ProgressView } from '../../domain/job-view.ts';
-import type { TranscriptionOptions } from '../../domain/transcription-options.ts';
 import { builder } from '../builder.ts';
-import {
-  AttemptOutcomeEnum,
-  EngineEnum,
-  FailureKindEnum,
-  JobStageEnum,
-  TimestampGranularityEnum,
-} from './job-enums.ts';
+import { AttemptOutcomeEnum, EngineEnum, FailureKindEnum, JobStageEnum } from './job-enums.ts';
 
 export const JobProgressRef = builder.objectRef<ProgressView>('JobProgress').implement({
   description: 'How far a job is.',
@@ -102,29 +95,3 @@ export const AudioRef = builder.objectRef<AudioView>('Audio').implement({
     channels: t.exposeInt('channels', { nullable: true, description: 'Number of channels.' }),
   }),
 });
-
-export const TranscriptionOptionsRef = builder
-  .objectRef<TranscriptionOptions>('TranscriptionOptions')
-  .implement({
-    description: 'What was asked of the transcription.',
-    fields: (t) => ({
-      model: t.exposeString('model', { description: "A model's name, or `default`." }),
-      language: t.expose('language', {
-        type: 'LanguageTag',
-        nullable: true,
-        description: 'The language asked for; null to detect it.',
-      }),
-      timestamps: t.expose('timestamps', {
-        type: TimestampGranularityEnum,
-        description: 'Fineness of times.',
-      }),
-      diarize: t.exposeBoolean('diarize', { description: 'Whether speakers are told apart.' }),
-      translateToEnglish: t.exposeBoolean('translateToEnglish', {
-        description: 'Whether the text is English whatever was spoken.',
-      }),
-      vocabulary: t.stringList({
-        description: 'Words and names the recording is likely to contain.',
-        resolve: (options) => [...options.vocabulary],
-      }),
-    }),
-  });

@@ -3,13 +3,8 @@ import type { JobView } from '../../domain/job-view.ts';
 import { isFinal } from '../../domain/vocabulary.ts';
 import { builder } from '../builder.ts';
 import { EngineEnum, JobPriorityEnum, JobStatusEnum } from './job-enums.ts';
-import {
-  AudioRef,
-  JobAttemptRef,
-  JobFailureRef,
-  JobProgressRef,
-  TranscriptionOptionsRef,
-} from './job-progress.ts';
+import { TranscriptionOptionsRef } from './job-options.ts';
+import { AudioRef, JobAttemptRef, JobFailureRef, JobProgressRef } from './job-progress.ts';
 import { TranscriptRef } from './transcript.ts';
 
 const JobActionsRef = builder.objectRef<JobView>('JobActions').implement({

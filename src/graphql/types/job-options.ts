@@ -1,3 +1,4 @@
+import type { TranscriptionOptions } from '../../domain/transcription-options.ts';
 import { builder } from '../builder.ts';
 import { EngineEnum, JobPriorityEnum, TimestampGranularityEnum } from './job-enums.ts';
 
@@ -55,3 +56,29 @@ export const SubmitJobInput = builder.inputType('SubmitJobInput', {
     }),
   }),
 });
+
+export const TranscriptionOptionsRef = builder
+  .objectRef<TranscriptionOptions>('TranscriptionOptions')
+  .implement({
+    description: 'What was asked of the transcription.',
+    fields: (t) => ({
+      model: t.exposeString('model', { description: "A model's name, or `default`." }),
+      language: t.expose('language', {
+        type: 'LanguageTag',
+        nullable: true,
+        description: 'The language asked for; null to detect it.',
+      }),
+      timestamps: t.expose('timestamps', {
+        type: TimestampGranularityEnum,
+        description: 'Fineness of times.',
+      }),
+      diarize: t.exposeBoolean('diarize', { description: 'Whether speakers are told apart.' }),
+      translateToEnglish: t.exposeBoolean('translateToEnglish', {
+        description: 'Whether the text is English whatever was spoken.',
+      }),
+      vocabulary: t.stringList({
+        description: 'Words and names the recording is likely to contain.',
+        resolve: (options) => [...options.vocabulary],
+      }),
+    }),
+  });
