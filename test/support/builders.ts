@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { EventMessage, TaskMessage } from '../../src/contract/messages.ts';
+import type { EventMessage, ProgressMessage, TaskMessage } from '../../src/contract/messages.ts';
 import { toId } from '../../src/domain/ids.ts';
 import type {
   Admission,
@@ -227,6 +227,21 @@ export function anEndingEvent<Type extends 'canceled' | 'released' | 'lost'>(
   change: Partial<Omit<EventMessage, 'type'>> = {},
 ): Omit<EventOf<'canceled'>, 'type'> & { readonly type: Type } {
   return { ...eventFields(change), type };
+}
+
+export function aProgress(change: Partial<ProgressMessage> = {}): ProgressMessage {
+  const position = { stage: 'TRANSCRIBING', processedMs: 7_000, totalMs: 10_000 } as const;
+  const speed = { realtimeFactor: 2, estimated: false, etaMs: 1_500 };
+  return {
+    v: 2,
+    jobId: JOB_ID,
+    attempt: 1,
+    runId: INSTANCE,
+    at: NOON.getTime(),
+    ...position,
+    ...speed,
+    ...change,
+  };
 }
 
 export function aTask(change: Partial<TaskMessage> = {}): TaskMessage {
