@@ -2,14 +2,18 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 import { TallyReporter } from './support/tally-reporter.ts';
 
-/** What holds the repository against itself: static checks, import rules, documents. */
+/** Stryker cannot choose a project. */
+const isMutationRun = process.env.STRYKER_MUTATOR_WORKER !== undefined;
+
+/** Rules about the repository itself: static checks, imports, documents. */
 const repository: TestProjectConfiguration = {
   extends: true,
   test: { name: 'repository', include: ['test/*.test.ts'] },
 };
 const unit: TestProjectConfiguration = {
   extends: true,
-  test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 10_000 },
+  // Instrumented code is slower.
+  test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: isMutationRun ? 60_000 : 10_000 },
 };
 const integration: TestProjectConfiguration = {
   extends: true,
@@ -20,12 +24,9 @@ const integration: TestProjectConfiguration = {
     globalSetup: ['test/support/global-setup.ts'],
   },
 };
-/** Stryker can't choose a project. */
-const isMutationRun = process.env.STRYKER_MUTATOR_WORKER !== undefined;
-
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
-  // graphql has no exports map: without this a test gets another copy than the packages it tests.
+  // graphql has no exports map: without this, tests and the packages under test load two copies.
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
     pool: 'forks',
