@@ -1,17 +1,18 @@
-import { JOB_PRIORITIES, type QueueName } from '../domain/vocabulary.ts';
+import { JOB_PRIORITIES } from '../domain/vocabulary.ts';
 import type { NatsConnection } from '../messaging/connection.ts';
 import { eventAt, readEvents } from '../messaging/event-reader.ts';
 import type { NatsSession } from '../messaging/session.ts';
 import { ensureLanes, ensureStreams } from '../messaging/streams.ts';
 import { tasksBelowAckFloor } from '../messaging/tasks.ts';
 import { Loop } from '../process/loop.ts';
-import { aborted, sleep } from '../process/wait.ts';
-import { type ProjectorOffset, readOffset } from '../storage/projector-offset.ts';
+import { aborted } from '../process/wait.ts';
+import { readOffset } from '../storage/projector-offset.ts';
 import type { QueueStore } from '../storage/queue-store.ts';
 import { Admission, type AdmissionOptions } from './admission.ts';
+import { findStart } from './projection-start.ts';
 import { Projector } from './projector.ts';
-import { Reconciler, type ReconcilerOptions } from './reconciler.ts';
-import { type SweepOptions, sweep } from './sweep.ts';
+import { type OrphanTask, Reconciler, type ReconcilerOptions } from './reconciler.ts';
+import { createSweeps, type SweepOptions } from './sweep.ts';
 
 export interface LeaderWorkOptions
   extends AdmissionOptions,
@@ -21,22 +22,22 @@ export interface LeaderWorkOptions
   readonly queues: QueueStore;
   /** Copies of each stream; see `ensureStreams`. */
   readonly replicas?: number | undefined;
-  /** How long a lane waits for a silent worker; 30 s but in tests. */
+  /** How long a lane waits for a silent worker; 30 s except in tests. */
   readonly ackWaitMs?: number | undefined;
 }
 
-const SWEEP_INTERVAL_MS = 60_000;
+const PROJECTION_PAUSE_MS = 1000;
 
 /**
- * Everything that one server does for all. The loops over Postgres run throughout; those over NATS begin anew with
- * every connection, because a broker that comes back may have lost its streams.
+ * Everything that one server does for all. The loops over Postgres run throughout. The projector starts again with
+ * every connection to NATS, because a broker that comes back may have lost its streams.
  */
 export class LeaderWork {
   readonly #options: LeaderWorkOptions;
   readonly admission: Admission;
   readonly #reconciler: Reconciler;
-
-  /** The connection whose streams and lanes are known to be there. */
+  readonly #sweeps: readonly Loop[];
+  /** The connection whose streams and lanes exist. */
   #ready: NatsConnection | null = null;
 
   constructor(options: Omit<LeaderWorkOptions, 'brokerReady'>) {
@@ -44,112 +45,84 @@ export class LeaderWork {
     this.#options = { ...options, brokerReady };
     this.admission = new Admission(this.#options);
     this.#reconciler = new Reconciler({ ...this.#options, findOrphans: () => this.#findOrphans() });
+    this.#sweeps = createSweeps(this.#options);
   }
 
   /** Runs until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { log } = this.#options;
-    const step = () => sweep(this.#options);
-    const sweeper = new Loop({ name: 'sweep', intervalMs: SWEEP_INTERVAL_MS, log, step });
     await Promise.all([
       this.admission.run(signal),
       this.#reconciler.run(signal),
-      sweeper.run(signal),
-      this.#runSessions(signal),
+      ...this.#sweeps.map((loop) => loop.run(signal)),
+      this.#projectEachConnection(signal),
     ]);
   }
 
-  /** Brings the lanes to the queues' settings. */
+  /** Brings the lanes to the settings of their queues. */
   async ensureLanes(): Promise<void> {
-    const nc = this.#options.session.connection;
-    const { ackWaitMs } = this.#options;
-    for (const queue of await this.#options.queues.all()) {
-      await ensureLanes(nc, queue.name, {
-        // JetStream reads 0 as "no limit"; admission is what stops a queue.
-        concurrency: Math.max(1, queue.concurrency),
-        ...(ackWaitMs === undefined ? {} : { ackWaitMs }),
-      });
+    const { session, queues, ackWaitMs } = this.#options;
+    for (const queue of await queues.all()) {
+      // JetStream reads 0 as "no limit"; admission is what stops a queue.
+      const concurrency = Math.max(1, queue.concurrency);
+      const patience = ackWaitMs === undefined ? {} : { ackWaitMs };
+      await ensureLanes(session.connection, queue.name, { concurrency, ...patience });
     }
   }
 
-  async #runSessions(signal: AbortSignal): Promise<void> {
+  async #projectEachConnection(signal: AbortSignal): Promise<void> {
+    const { session, log } = this.#options;
     let current: AbortController | null = null;
     let running: Promise<void> = Promise.resolve();
-    const listening = this.#options.session.onConnected((nc) => {
+    const listening = session.onConnected((nc) => {
       current?.abort();
+      current = new AbortController();
       this.#ready = null;
-      const mine = new AbortController();
-      current = mine;
-      const alive = AbortSignal.any([signal, mine.signal]);
-      running = running.then(() => this.#runSession(nc, alive));
+      const isCurrent = AbortSignal.any([signal, current.signal]);
+      const step = () => this.#project(nc, isCurrent);
+      const loop = new Loop({ name: 'projector', intervalMs: PROJECTION_PAUSE_MS, log, step });
+      // Never two projectors at once.
+      running = running.then(() => loop.run(isCurrent));
     });
     await aborted(signal);
     listening.stop();
     await running;
   }
 
-  async #runSession(nc: NatsConnection, signal: AbortSignal): Promise<void> {
-    const { log } = this.#options;
-    for (let waitMs = 250; !signal.aborted; waitMs = Math.min(5000, waitMs * 2)) {
-      try {
-        await this.#project(nc, signal);
-      } catch (err) {
-        if (!signal.aborted) log.warn({ err }, 'reading events was interrupted; beginning again');
-      }
-      await sleep(waitMs, signal);
-    }
-  }
-
   async #project(nc: NatsConnection, signal: AbortSignal): Promise<void> {
-    const { log, store, replicas } = this.#options;
+    const { log, store, database, queues, replicas } = this.#options;
     const { eventsCreatedAt } = await ensureStreams(nc, log, { replicas });
     await this.ensureLanes();
-    const offset = await this.#offsetIn(nc, eventsCreatedAt);
-    const projector = new Projector(this.#options, offset.offset);
-    if (offset.isNewEpoch) {
-      await store.transaction((jobs) => jobs.moveOffset(offset.former, offset.offset));
-      await this.#reconciler.republishAll();
+    const stored = await readOffset(database);
+    const start = await findStart(stored, eventsCreatedAt, (sequence) => eventAt(nc, sequence));
+    if (start.isNewEpoch) {
+      await store.transaction((jobs) => jobs.moveOffset(stored, start.offset));
+      await this.#reconciler.republishAll(signal);
     }
-    // Not before: sequences of the former epoch say nothing about this one's.
+    // Not earlier: sequences of the former epoch mean nothing in this one.
     this.#ready = nc;
-    for (const queue of await this.#options.queues.all()) this.admission.wake(queue.name);
+    for (const queue of await queues.all()) this.admission.wake(queue.name);
     this.admission.wakeTimer();
-    await projector.run(readEvents(nc, { fromSequence: offset.offset.sequence + 1, signal }), signal);
+
+    const ended = new AbortController();
+    const alive = AbortSignal.any([signal, ended.signal]);
+    const events = readEvents(nc, { fromSequence: start.offset.sequence + 1, signal: alive });
+    try {
+      await new Projector(this.#options, start.offset).run(events, alive);
+    } finally {
+      // Ends the reader of a projector that failed.
+      ended.abort();
+    }
   }
 
-  /**
-   * Where to go on reading. A stream made anew, or one that holds something else at the offset (a broker that lost
-   * its last writes and used the sequence again), is a new epoch: it is read from its start, which is harmless as events
-   * count once.
-   */
-  async #offsetIn(nc: NatsConnection, epoch: string) {
-    const former = await readOffset(this.#options.database);
-    const start: ProjectorOffset = { epoch, sequence: 0, messageId: null };
-    if (former === null) return { offset: start, former, isNewEpoch: true };
-    if (former.epoch === epoch && former.sequence === 0) return { offset: former, former, isNewEpoch: false };
-    const known = former.epoch === epoch && (await isStillThere(nc, former));
-    return known
-      ? { offset: former, former, isNewEpoch: false }
-      : { offset: start, former, isNewEpoch: true };
-  }
-
-  async #findOrphans() {
-    const nc = this.#options.session.connection;
-    const found: { sequence: number; jobId: string | null }[] = [];
-    for (const { name } of await this.#options.queues.all()) {
+  async #findOrphans(): Promise<readonly OrphanTask[]> {
+    const { session, queues } = this.#options;
+    const found: OrphanTask[] = [];
+    for (const { name } of await queues.all()) {
       for (const priority of JOB_PRIORITIES) {
-        for (const { sequence, task } of await tasksBelowAckFloor(nc, name as QueueName, priority)) {
-          found.push({ sequence, jobId: task?.jobId ?? null });
-        }
+        const tasks = await tasksBelowAckFloor(session.connection, name, priority);
+        found.push(...tasks.map(({ sequence, task }) => ({ sequence, jobId: task?.jobId ?? null })));
       }
     }
     return found;
   }
-}
-
-async function isStillThere(nc: NatsConnection, offset: ProjectorOffset): Promise<boolean> {
-  const there = await eventAt(nc, offset.sequence);
-  if (there.state === 'expired') return true;
-  if (there.state === 'missing') return false;
-  return offset.messageId === null || there.messageId === offset.messageId;
 }

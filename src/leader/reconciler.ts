@@ -1,5 +1,4 @@
 import { type CancelJobDeps, pressCancel, storeServerEnd } from '../app/cancel-job.ts';
-import type { AdmittedJob } from '../domain/admitted-job.ts';
 import { deadlineFailure } from '../domain/failures.ts';
 import { admissionOf } from '../domain/job.ts';
 import { advance } from '../domain/lifecycle.ts';
@@ -12,21 +11,29 @@ import type { JobChecks, SilentJob } from '../storage/job-checks.ts';
 import type { JobSchedule } from '../storage/job-schedule.ts';
 import type { JobStore } from '../storage/job-store.ts';
 import { readOffset } from '../storage/projector-offset.ts';
+import { forEachJob } from './each-job.ts';
+import { isLost, lookAgain, silentSince, startWatch } from './silence.ts';
 
-/** How patient the reconciler is; tests are less so. */
+/** Short in tests. */
 export interface ReconcilerTimes {
-  /** Between two rounds of the slow checks. */
+  /** Between two checks of the tasks. */
   readonly intervalMs: number;
-  /** An admitted job without an event for this long is looked after. */
+  /** The task of an admitted job without an event for this long is checked. */
   readonly silentMs: number;
-  /** A run that is not heard of for this long is given up; longer than a worker's own fence of 30 s. */
+  /** A run without a sign for this long is lost; longer than the 30 s after which a worker stops a run by itself. */
   readonly lostMs: number;
 }
 
-/** Wishes that the broker has not heard yet (cancels, deadlines) are pressed this often. */
-const PRESS_INTERVAL_MS = 2000;
-const BATCH_SIZE = 100;
+const END_INTERVAL_MS = 2000;
+const PAGE_SIZE = 100;
 const SILENT_PAGE_SIZE = 500;
+
+/** A task below its lane's ack floor, where JetStream never delivers it. */
+export interface OrphanTask {
+  readonly sequence: number;
+  /** Null when the task can't be read. */
+  readonly jobId: string | null;
+}
 
 export interface ReconcilerOptions extends LifecyclePorts {
   readonly store: JobStore;
@@ -36,177 +43,196 @@ export interface ReconcilerOptions extends LifecyclePorts {
   readonly broker: Broker;
   readonly brokerReady: () => boolean;
   readonly times: ReconcilerTimes;
-  /** When this process last heard of a run, by progress or event; null when never. */
+  /** When this process last saw an event or progress of the job; null when never. */
   readonly lastSeenAt: (jobId: string) => Date | null;
-  /** Tasks that lie below their lane's ack floor, where nothing ever delivers them. */
-  readonly findOrphans: () => Promise<
-    readonly { readonly sequence: number; readonly jobId: string | null }[]
-  >;
+  readonly findOrphans: () => Promise<readonly OrphanTask[]>;
   readonly log: Logger;
 }
 
-/** Takes ids batch by batch and then from the first again, so that those which stay do not hide the others. */
-class Rounds {
-  #afterId = '';
-
-  async next(read: (afterId: string) => Promise<readonly string[]>): Promise<readonly string[]> {
-    const ids = await read(this.#afterId);
-    this.#afterId = ids.length < BATCH_SIZE ? '' : ids.reduce((last, id) => (id > last ? id : last), '');
-    return ids;
-  }
-}
-
 /**
- * Mends what crashes left behind: tasks that are missing, runs that are silent, cancels and deadlines that the
- * broker has not heard. It may be trigger-happy, as the fence makes an extra task harmless.
+ * Repairs what crashes and outages leave behind. One loop ends jobs and runs: passed deadlines, cancels that the
+ * broker could not take, lost runs. The other one publishes tasks that are missing. Both may act too early: the chain
+ * refuses an end that comes too late, and the fence makes a second task harmless.
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
-  readonly #cancelPorts: CancelJobDeps;
-  readonly #press: Loop;
-  readonly #mend: Loop;
-  readonly #late = new Rounds();
-  readonly #unwanted = new Rounds();
-  /** Since when this process has been listening without a break. */
-  #listeningSince: Date;
-  #lastPressAt: Date;
+  readonly #cancelDeps: CancelJobDeps;
+  readonly #loops: readonly Loop[];
+  /** Lists are read in pages and then from the start again, so that jobs which stay on them don't hide the others. */
+  #lateAfter = '';
+  #cancelsAfter = '';
+  #watch = startWatch(new Date(0));
 
   constructor(options: ReconcilerOptions) {
     const { store, broker, environment, lifecycle, log, times } = options;
     this.#options = options;
-    this.#cancelPorts = { store, broker, environment, lifecycle, log };
-    this.#listeningSince = environment.now();
-    this.#lastPressAt = this.#listeningSince;
-    this.#press = new Loop({
-      name: 'reconciler.press',
-      intervalMs: PRESS_INTERVAL_MS,
-      log,
-      step: () => this.#pressAll(),
-    });
-    this.#mend = new Loop({
-      name: 'reconciler.mend',
-      intervalMs: times.intervalMs,
-      log,
-      step: () => this.#mendAll(),
-    });
+    this.#cancelDeps = { store, broker, environment, lifecycle, log };
+    this.#loops = [
+      new Loop({
+        ...{ name: 'reconciler.ends', intervalMs: END_INTERVAL_MS, log },
+        step: (signal) => this.#endJobs(signal),
+      }),
+      new Loop({
+        ...{ name: 'reconciler.tasks', intervalMs: times.intervalMs, log },
+        step: (signal) => this.#restoreTasks(signal),
+      }),
+    ];
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    this.#listeningSince = this.#options.environment.now();
-    this.#lastPressAt = this.#listeningSince;
-    await Promise.all([this.#press.run(signal), this.#mend.run(signal)]);
+    this.#watch = startWatch(this.#options.environment.now());
+    await Promise.all(this.#loops.map((loop) => loop.run(signal)));
   }
 
-  /** Every admitted job gets a new task: the broker came back without what it held. */
-  async republishAll(): Promise<void> {
+  /** Publishes a task for every admitted job, after the broker lost its streams. */
+  async republishAll(signal: AbortSignal): Promise<void> {
     const { checks, log } = this.#options;
-    let count = 0;
+    let jobs = 0;
     let afterId = '';
-    for (;;) {
-      const ids = await checks.admitted(afterId, BATCH_SIZE);
-      for (const id of ids) await this.#readmit(id);
-      count += ids.length;
-      afterId = ids.at(-1) ?? '';
-      if (ids.length < BATCH_SIZE) break;
-    }
-    if (count > 0)
-      log.warn({ jobs: count }, 'the broker lost its streams; every unfinished job was ordered again');
+    do {
+      const ids = await checks.admitted(afterId, PAGE_SIZE);
+      await this.#forEach(ids, (id) => this.#republish(id), 'could not publish a task again', signal);
+      jobs += ids.length;
+      afterId = afterPage(ids, PAGE_SIZE);
+    } while (afterId !== '');
+    if (jobs > 0) log.warn({ jobs }, 'NATS lost its streams; published the tasks of all admitted jobs again');
   }
 
-  async #pressAll(): Promise<void> {
+  async #endJobs(signal: AbortSignal): Promise<void> {
     const { checks, brokerReady, environment } = this.#options;
     const now = environment.now();
-    // After a pause of this process (a stopped machine, a debugger) silence proves nothing.
-    if (now.getTime() - this.#lastPressAt.getTime() > 5 * PRESS_INTERVAL_MS) this.#listeningSince = now;
-    this.#lastPressAt = now;
-    const late = await this.#late.next((afterId) => checks.pastDeadline(now, afterId, BATCH_SIZE));
-    for (const id of late) await this.#expire(id, now);
-    if (!brokerReady()) {
-      this.#listeningSince = now;
-      return;
-    }
-    const unwanted = await this.#unwanted.next((afterId) => checks.cancelsPending(afterId, BATCH_SIZE));
-    for (const id of unwanted) await pressCancel(this.#cancelPorts, id);
-    await this.#giveUpLostRuns(now);
+    const isConnected = brokerReady();
+    this.#watch = lookAgain(this.#watch, now, { isConnected, maxPauseMs: 5 * END_INTERVAL_MS });
+
+    const late = await checks.pastDeadline(now, this.#lateAfter, PAGE_SIZE);
+    this.#lateAfter = afterPage(late, PAGE_SIZE);
+    await this.#forEach(
+      late,
+      (id) => this.#endLate(id, now),
+      'could not end a job past its deadline',
+      signal,
+    );
+    if (!isConnected) return;
+
+    const canceled = await checks.cancelsPending(this.#cancelsAfter, PAGE_SIZE);
+    this.#cancelsAfter = afterPage(canceled, PAGE_SIZE);
+    const cancel = async (id: string) => void (await pressCancel(this.#cancelDeps, id));
+    await this.#forEach(canceled, cancel, 'could not pass a cancellation to the broker', signal);
+    await this.#endLostRuns(now, signal);
   }
 
-  /** A job whose time ran out fails at once if it waits; a run is told by its own timeout. */
-  async #expire(id: string, now: Date): Promise<void> {
+  /** A run ends at its deadline by itself. */
+  async #endLate(id: string, now: Date): Promise<void> {
     const { store, broker, brokerReady } = this.#options;
-    const stored = await store.transaction(async (jobs) => {
-      const found = (await jobs.lock([id])).get(id);
-      if (found === undefined) return undefined;
-      const moved = advance(found.job, { type: 'deadlinePassed' }, { ...contextOf(this.#options), now });
+    const onChain = await store.transaction(async (jobs) => {
+      const job = (await jobs.lock([id])).get(id)?.job;
+      if (job === undefined) return null;
+      const moved = advance(job, { type: 'deadlinePassed' }, { ...contextOf(this.#options), now });
       if (moved.ok) await jobs.apply([{ job: moved.job, at: now }]);
-      return !moved.ok && moved.refusal === 'ON_CHAIN' ? found : undefined;
+      return !moved.ok && moved.refusal === 'ON_CHAIN' ? job : null;
     });
-    if (stored === undefined || !brokerReady()) return;
+    if (onChain === null || !brokerReady()) return;
     const end = { type: 'failed', failure: deadlineFailure(null) } as const;
-    const ended = await broker.endRun(id, end, stored.job.attempt);
+    const ended = await broker.endRun(id, end, onChain.attempt);
     if (!ended.ended) return;
-    await storeServerEnd(this.#cancelPorts, ended.event);
-    const sequence = admissionOf(stored.job)?.taskSequence ?? null;
+    await storeServerEnd(this.#cancelDeps, ended.event);
+    const sequence = admissionOf(onChain)?.taskSequence ?? null;
     if (sequence !== null) await broker.deleteTask(sequence);
   }
 
-  async #giveUpLostRuns(now: Date): Promise<void> {
-    const { times, lastSeenAt, broker, log } = this.#options;
-    const before = new Date(now.getTime() - times.lostMs);
-    if (this.#listeningSince > before) return;
-    for await (const job of this.#silentJobs(before)) {
-      const seenAt = lastSeenAt(job.id);
-      if (job.status !== 'PROCESSING' || (seenAt !== null && seenAt > before)) continue;
-      const ended = await broker.endRun(job.id, { type: 'lost' }, job.attempt);
-      if (!ended.ended) continue;
-      log.warn(
-        { jobId: job.id, attempt: ended.event.attempt },
-        'a worker vanished; its job waits for another',
-      );
-      await storeServerEnd(this.#cancelPorts, ended.event);
-    }
+  async #endLostRuns(now: Date, signal: AbortSignal): Promise<void> {
+    const { times, lastSeenAt } = this.#options;
+    const since = silentSince(this.#watch, now, times.lostMs);
+    if (since === null) return;
+    const end = async (job: SilentJob) => {
+      if (isLost(job, lastSeenAt(job.id), since)) await this.#endLostRun(job);
+    };
+    await this.#forEach(this.#silentJobs(since), end, 'could not end a lost run', signal);
   }
 
-  async #mendAll(): Promise<void> {
-    const { broker, brokerReady, environment, times, findOrphans, log } = this.#options;
+  async #endLostRun({ id: jobId, attempt }: SilentJob): Promise<void> {
+    const { broker, log } = this.#options;
+    const ended = await broker.endRun(jobId, { type: 'lost' }, attempt);
+    if (!ended.ended) return;
+    log.warn({ jobId, attempt: ended.event.attempt }, 'run lost; its job waits for another worker');
+    await storeServerEnd(this.#cancelDeps, ended.event);
+  }
+
+  async #restoreTasks(signal: AbortSignal): Promise<void> {
+    const { brokerReady, environment, times, findOrphans } = this.#options;
     if (!brokerReady()) return;
-    for (const orphan of await findOrphans()) {
-      await broker.deleteTask(orphan.sequence);
-      log.warn({ ...orphan }, 'a task lay below its lane`s ack floor and was removed');
-      // It may have been its job's only one; a second one is harmless, a long wait is not.
-      if (orphan.jobId !== null) await this.#readmit(orphan.jobId);
-    }
-    const silentSince = new Date(environment.now().getTime() - times.silentMs);
-    for await (const job of this.#silentJobs(silentSince)) {
-      if (await this.#taskIsThere(job)) continue;
-      log.warn({ jobId: job.id, status: job.status }, 'an unfinished job had no task and was ordered again');
-      await this.#readmit(job.id);
-    }
+    const orphans = await findOrphans();
+    await this.#forEach(
+      orphans,
+      (task) => this.#replaceOrphan(task),
+      'could not replace an orphan task',
+      signal,
+    );
+    const silent = this.#silentJobs(new Date(environment.now().getTime() - times.silentMs));
+    await this.#forEach(
+      silent,
+      (job) => this.#restoreTask(job),
+      'could not restore the task of a job',
+      signal,
+    );
   }
 
-  /** All of them: the first may be well, as tasks wait long where workers are few. */
+  async #replaceOrphan(task: OrphanTask): Promise<void> {
+    const { broker, log } = this.#options;
+    await broker.deleteTask(task.sequence);
+    log.warn({ ...task }, 'removed a task below the ack floor of its lane');
+    // It may have been the only task of its job.
+    if (task.jobId !== null) await this.#republish(task.jobId);
+  }
+
+  async #restoreTask({ id, status, taskSequence }: SilentJob): Promise<void> {
+    const { broker, log } = this.#options;
+    if (taskSequence !== null && (await broker.taskExists(taskSequence))) return;
+    log.warn({ jobId: id, status }, 'an admitted job has no task; publishing another');
+    await this.#republish(id);
+  }
+
+  /** Every silent job: where workers are few, tasks wait long and the first pages may all be in order. */
   async *#silentJobs(since: Date): AsyncGenerator<SilentJob> {
     let afterId = '';
-    for (;;) {
+    do {
       const page = await this.#options.checks.silent(since, afterId, SILENT_PAGE_SIZE);
       yield* page;
-      afterId = page.at(-1)?.id ?? '';
-      if (page.length < SILENT_PAGE_SIZE) return;
-    }
+      afterId = afterPage(
+        page.map(({ id }) => id),
+        SILENT_PAGE_SIZE,
+      );
+    } while (afterId !== '');
   }
 
-  async #taskIsThere(job: SilentJob): Promise<boolean> {
-    return job.taskSequence !== null && (await this.#options.broker.taskExists(job.taskSequence));
-  }
-
-  async #readmit(id: string): Promise<void> {
+  async #republish(id: string): Promise<void> {
     const { database, schedule, broker } = this.#options;
-    // Before the row is looked at: what is unfinished then is unfinished in spite of every event up to here.
+    // Read before the row: then the row is unfinished in spite of every event up to this sequence.
     const appliedSequence = (await readOffset(database))?.sequence ?? 0;
-    const job: AdmittedJob | null = await schedule.readmit(id);
+    const job = await schedule.readmit(id);
     if (job === null) return;
     const attempt = await broker.attemptForTask(id, { nextAttempt: job.attempt, appliedSequence });
     if (attempt === null) return;
     const { sequence } = await broker.publishTask({ ...job, attempt });
     await schedule.recordTasks([{ id, publication: job.publication, sequence }]);
   }
+
+  #forEach<Item extends string | SilentJob | OrphanTask>(
+    items: Iterable<Item> | AsyncIterable<Item>,
+    work: (item: Item) => Promise<void>,
+    failed: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    return forEachJob(items, work, { signal, failed, log: this.#options.log, jobIdOf });
+  }
+}
+
+function jobIdOf(item: string | SilentJob | OrphanTask): string | null {
+  if (typeof item === 'string') return item;
+  return 'id' in item ? item.id : item.jobId;
+}
+
+/** The id after which the next page begins; empty behind the last page. */
+function afterPage(ids: readonly string[], pageSize: number): string {
+  return ids.length < pageSize ? '' : ids.reduce((last, id) => (id > last ? id : last), '');
 }

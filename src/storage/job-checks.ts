@@ -1,6 +1,4 @@
-import type { JobPriority, QueueName } from '../domain/vocabulary.ts';
 import type { Database } from './database.ts';
-import { priorityOf } from './job-rows.ts';
 
 export type JobChecks = ReturnType<typeof createJobChecks>;
 
@@ -12,18 +10,15 @@ export function createJobChecks(database: Database) {
   return {
     /** Admitted jobs without an event since `silentSince`. */
     async silent(silentSince: Date, afterId: string, limit: number): Promise<readonly SilentJob[]> {
-      const rows: (Omit<SilentJob, 'priority' | 'taskSequence'> & {
-        priority: number;
-        taskSequence: string | null;
-      })[] = await database.query(
-        `SELECT id, queue, priority, status, attempt, task_sequence AS "taskSequence"
+      const rows: (Omit<SilentJob, 'taskSequence'> & { taskSequence: string | null })[] =
+        await database.query(
+          `SELECT id, status, attempt, task_sequence AS "taskSequence"
            FROM jobs WHERE admitted_at IS NOT NULL AND greatest(admitted_at, last_event_at) < $1 AND id > $2
           ORDER BY id LIMIT $3`,
-        [silentSince, afterId, limit],
-      );
+          [silentSince, afterId, limit],
+        );
       return rows.map((row) => ({
         ...row,
-        priority: priorityOf(row.priority),
         taskSequence: row.taskSequence === null ? null : Number(row.taskSequence),
       }));
     },
@@ -64,8 +59,6 @@ export function createJobChecks(database: Database) {
 
 export interface SilentJob {
   readonly id: string;
-  readonly queue: QueueName;
-  readonly priority: JobPriority;
   readonly status: 'QUEUED' | 'PROCESSING';
   readonly attempt: number;
   readonly taskSequence: number | null;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { UnavailableError } from '../../../src/domain/errors.ts';
 import { deleteExpired } from '../../../src/leader/delete-expired.ts';
+import { logLines } from '../../support/log-lines.ts';
 import { openTestStorage, type TestStorage } from '../../support/storage.ts';
 
 const JOBS = 120;
@@ -37,15 +38,28 @@ it.each([1000, 7, 1])(
   'deletes every expired job where Postgres deletes %i at once, and no other',
   async (limit) => {
     await limitDeletes(limit);
-    await deleteExpired(storage.store, new Date());
+    await deleteExpired(storage.store, new Date(), logLines().log);
 
     expect(await jobsLeft()).toBe(1);
   },
 );
 
+it('leaves out a job that cannot be deleted, and deletes the others', async () => {
+  const [{ id }] = await storage.database.query(
+    `SELECT id FROM jobs WHERE status = 'CANCELED' LIMIT 1 OFFSET 60`,
+  );
+  await storage.database.query('CREATE TABLE holders (job_id text REFERENCES jobs (id))');
+  await storage.database.query('INSERT INTO holders VALUES ($1)', [id]);
+  const { log, lines } = logLines();
+  await deleteExpired(storage.store, new Date(), log);
+
+  expect(await storage.database.query(`SELECT id FROM jobs WHERE status = 'CANCELED'`)).toEqual([{ id }]);
+  expect(lines).toMatchObject([{ jobId: id, msg: 'could not delete an expired job' }]);
+});
+
 it('fails when not even one can be deleted', async () => {
   await limitDeletes(0);
 
-  await expect(deleteExpired(storage.store, new Date())).rejects.toThrow(UnavailableError);
+  await expect(deleteExpired(storage.store, new Date(), logLines().log)).rejects.toThrow(UnavailableError);
   expect(await jobsLeft()).toBe(JOBS + 1);
 });

@@ -335,7 +335,7 @@ describe('a list', () => {
             if (admitted === null || admitted.admittedAt >= NOON) return [];
             const { id, status, attempt } = job;
             const { taskSequence } = admitted;
-            return [{ id, status, attempt, queue: queueFor(job), priority: 'NORMAL', taskSequence }];
+            return [{ id, status, attempt, taskSequence }];
           }),
         );
       }),
