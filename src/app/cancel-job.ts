@@ -87,7 +87,7 @@ export async function storeServerEnd(
   await deps.store.transaction(async (jobs) => {
     const stored = (await jobs.lock([event.jobId])).get(event.jobId);
     if (stored === undefined) return;
-    const applied = applyEvent(stored.job, event, contextOf(deps));
+    const applied = applyEvent(stored.job, event, new Date(event.at), contextOf(deps));
     // A refusal means that the projector was faster, or has to apply other events first; it does the rest.
     if (applied.ok) await jobs.apply([applied.update]);
   });

@@ -140,8 +140,8 @@ export const SegmentsEvent = Event('segments', {
 export const CompletedEvent = Event('completed', {
   languageConfidence: Confidence,
   durationMs: Milliseconds,
-  /** Wall-clock time that the engine worked. */
-  computeMs: z.number().int().min(0),
+  /** Wall-clock time that the engine worked; a clock that stepped back must not cost the transcript. */
+  computeMs: z.number().transform((ms) => Math.min(Math.max(Math.round(ms), 0), Number.MAX_SAFE_INTEGER)),
   /** The engine's id of the request, to trace a bill. */
   requestId: z.string().nullable(),
   /** The model that ran, as the engine names it. */

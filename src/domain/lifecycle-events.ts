@@ -39,9 +39,12 @@ export type ServerEvent =
   | { readonly type: 'engineAbsent' }
   | { readonly type: 'cancelRequested' }
   | { readonly type: 'deadlinePassed' }
-  | { readonly type: 'retried'; readonly startOver: boolean }
+  /** `atLeastAttempt`: the last attempt on the chain, where the row did not follow it. */
+  | { readonly type: 'retried'; readonly startOver: boolean; readonly atLeastAttempt?: number }
   /** A dead letter was taken off the list. */
-  | { readonly type: 'discarded' };
+  | { readonly type: 'discarded' }
+  /** Its chain has an event that cannot be read or stored, or lacks one. */
+  | { readonly type: 'chainBroken'; readonly failure: Failure };
 
 /** What a transition depends on besides the job and the event. */
 export interface LifecycleContext {

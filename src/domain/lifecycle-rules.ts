@@ -193,14 +193,24 @@ export function passDeadline(job: Job, _: unknown, context: LifecycleContext): F
 /** Behind the attempts that it had, with a new allowance of failures. */
 export function retryByHand(
   job: FailedJob,
-  { startOver }: { readonly startOver: boolean },
+  { startOver, atLeastAttempt = 0 }: { readonly startOver: boolean; readonly atLeastAttempt?: number },
   context: LifecycleContext,
 ): QueuedJob {
   const generation = job.checkpoint.generation + 1;
   const nothing = { generation, segmentCount: 0, checkpointMs: 0, language: null };
   const anew = { failures: 0, lostRuns: 0, engineIndex: 0, deadline: null, cancelRequestedAt: null };
   const checkpoint = startOver ? nothing : job.checkpoint;
-  return queue({ ...fieldsOf(job), ...anew, checkpoint }, context);
+  const attempt = Math.max(job.attempt, atLeastAttempt);
+  return queue({ ...fieldsOf(job), ...anew, attempt, checkpoint }, context);
+}
+
+/** Ends the job visibly: what the chain says after this cannot be trusted, and only a retry opens it again. */
+export function breakOff(
+  job: Job,
+  { failure }: { readonly failure: Failure },
+  context: LifecycleContext,
+): FailedJob {
+  return fail(fieldsOf(job), failure, context, context.now);
 }
 
 export function discard(job: FailedJob): FailedJob | Refusal {

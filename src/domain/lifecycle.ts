@@ -9,6 +9,7 @@ import type {
 import {
   addSegments,
   admit,
+  breakOff,
   cancelRun,
   completeRun,
   continueRun,
@@ -41,6 +42,7 @@ const LIFECYCLE: Lifecycle = {
     started: startRun,
     failed: failRun,
     canceled: cancelRun,
+    chainBroken: breakOff,
   },
   QUEUED: {
     admitted: admit,
@@ -53,6 +55,7 @@ const LIFECYCLE: Lifecycle = {
     started: startRun,
     failed: failRun,
     canceled: cancelRun,
+    chainBroken: breakOff,
   },
   PROCESSING: {
     taskRecorded: recordTask,
@@ -65,6 +68,7 @@ const LIFECYCLE: Lifecycle = {
     completed: completeRun,
     failed: failRun,
     canceled: cancelRun,
+    chainBroken: breakOff,
     released: releaseRun,
     lost: loseRun,
   },
@@ -75,6 +79,7 @@ const LIFECYCLE: Lifecycle = {
     started: startRun,
     failed: failRun,
     canceled: cancelRun,
+    chainBroken: breakOff,
   },
   COMPLETED: {},
   FAILED: {
@@ -125,6 +130,8 @@ export function submit(job: NewJob): ScheduledJob | QueuedJob {
 function refusalOf(job: Job, event: ChainEvent): Refusal | null {
   if (isFinal(job.status)) return 'JOB_FINAL';
   if (event.attempt < job.attempt) return 'STALE';
+  // The server opens an ended chain again with a release, of which the job has no run.
+  if (event.attempt > job.attempt && event.type === 'released' && event.ordinal === 1) return 'STALE';
   if (event.attempt > job.attempt) return mayOpenAttempt(job, event) ? null : 'GAP';
   const isRunning = job.status === 'PROCESSING';
   const isByTheRun = event.runId === job.runId;

@@ -113,7 +113,7 @@ function expectLawful(fleet: Fleet, before: Job, event: EventMessage, update: Jo
     expect(update.attemptStarted.number).toBeGreaterThan(before.attempt);
   }
   expect(
-    applyEvent(job, event, { now: fleet.now, random: 0.5, policy: POLICY }),
+    applyEvent(job, event, new Date(event.at), { now: fleet.now, random: 0.5, policy: POLICY }),
     'an event was accepted twice',
   ).toMatchObject({
     ok: false,

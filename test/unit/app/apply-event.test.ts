@@ -28,13 +28,13 @@ const NOW = later(200);
 const CONTEXT = { ...AT_NOON, now: NOW };
 
 function updateOf(job: Job, event: EventMessage): JobUpdate {
-  const applied = applyEvent(job, event, CONTEXT);
+  const applied = applyEvent(job, event, new Date(event.at), CONTEXT);
   if (!applied.ok) throw new Error(`refused: ${applied.refusal}`);
   return applied.update;
 }
 
 function refusalOf(job: Job, event: EventMessage): Refusal | null {
-  const applied = applyEvent(job, event, CONTEXT);
+  const applied = applyEvent(job, event, new Date(event.at), CONTEXT);
   return applied.ok ? null : applied.refusal;
 }
 
