@@ -230,12 +230,15 @@ const STATEMENTS = [
   `CREATE TABLE event_quarantine (
     stream_epoch text NOT NULL,
     sequence bigint NOT NULL,
-    subject text NOT NULL,
+    job_id text NOT NULL,
+    -- Whether the chain of the job has got its end, which stops a worker that goes on.
+    chain_ended boolean NOT NULL DEFAULT false,
     data bytea NOT NULL,
     error text NOT NULL,
     quarantined_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (stream_epoch, sequence)
   )`,
+  `CREATE INDEX event_quarantine_open ON event_quarantine (job_id) WHERE NOT chain_ended`,
   // Who runs the background loops; the advisory lock decides, this row lets others see and depose a stopped one.
   `CREATE TABLE leader (
     id boolean PRIMARY KEY DEFAULT true CHECK (id),

@@ -19,7 +19,12 @@ type Changes = Omit<JobUpdate, 'job' | 'at' | 'eventAt'>;
  * @param storedAt When the stream stored the event. All times that are kept are the stream's: the clock of a worker may
  *   be wrong, and jumps.
  */
-export function applyEvent(job: Job, event: EventMessage, storedAt: Date, context: LifecycleContext): Applied {
+export function applyEvent(
+  job: Job,
+  event: EventMessage,
+  storedAt: Date,
+  context: LifecycleContext,
+): Applied {
   const moved = advance(job, event, context);
   if (!moved.ok) return moved;
   const changes = changesOf(job, moved.job, event, storedAt);
@@ -46,7 +51,9 @@ function changesOf(before: Job, after: Job, event: EventMessage, storedAt: Date)
         billedMs: event.durationMs,
       };
     case 'failed':
-      return opensAttempt ? lostBefore(before, storedAt) : ended(event, storedAt, 'FAILED', event.failure, event);
+      return opensAttempt
+        ? lostBefore(before, storedAt)
+        : ended(event, storedAt, 'FAILED', event.failure, event);
     case 'canceled':
       return opensAttempt ? lostBefore(before, storedAt) : ended(event, storedAt, 'CANCELED');
     case 'released':

@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { InvalidStateError } from '../domain/errors.ts';
+import { InvalidStateError, UnavailableError } from '../domain/errors.ts';
+import { isBrokenChain } from '../domain/failures.ts';
+import type { Job } from '../domain/job.ts';
 import { advance } from '../domain/lifecycle.ts';
 import { contextOf, type LifecyclePorts } from '../domain/lifecycle-events.ts';
 import type { Principal } from '../domain/principal.ts';
@@ -58,7 +60,8 @@ export async function requeue(
   { model, priority }: { readonly model: string | null; readonly priority: JobPriority | null },
 ): Promise<void> {
   const context = contextOf(deps);
-  const moved = advance(job, { type: 'retried', startOver: model !== null }, context);
+  const atLeastAttempt = await reopenChain(deps.broker, job);
+  const moved = advance(job, { type: 'retried', startOver: model !== null, atLeastAttempt }, context);
   if (!moved.ok) {
     const message = `The job is ${job.status}; only a FAILED job can be retried.`;
     throw new InvalidStateError(message, job.status, ['FAILED']);
@@ -73,4 +76,19 @@ export async function requeue(
       ...(priority === null ? {} : { priority }),
     },
   ]);
+}
+
+/**
+ * After a broken event the chain may be ahead of the job: the next attempt must come after every attempt on it, and no
+ * worker may still run one.
+ *
+ * @returns the last attempt on the chain; 0 where the job itself tells.
+ */
+async function reopenChain(broker: Broker, job: Job): Promise<number> {
+  if (job.status !== 'FAILED' || !isBrokenChain(job.failure)) return 0;
+  await broker.endRun(job.id, { type: 'failed', failure: job.failure, evenIfRunning: true }, job.attempt);
+  const rows = { nextAttempt: job.attempt + 1, appliedSequence: Number.MAX_SAFE_INTEGER };
+  const attempt = await broker.attemptForTask(job.id, rows);
+  if (attempt === null) throw new UnavailableError('The job is being stopped; retry in a moment.');
+  return attempt - 1;
 }

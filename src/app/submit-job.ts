@@ -97,11 +97,45 @@ export async function submitJob(
   const key = usedKey('submitJob', by, valid, now);
   // Before anything else is checked: the upload and the model of the first call may be gone, but its job is the answer.
   const earlier = key === null ? null : await deps.store.earlierClaim(key);
-  const claim = earlier ?? (await insertOnce(deps, await newJob(deps, by, valid, now), key));
-  const jobId = claim.claimed ? claim.jobId : replayedJob(claim);
-  const job = (await deps.reader.find(by.tenantId, [jobId])).get(jobId);
-  if (job === undefined) throw new Error(`job ${jobId} was deleted while it was submitted`);
-  return { job, replayed: !claim.claimed };
+  if (earlier !== null) return replay(deps, by, earlier);
+  const job = await newJob(deps, by, valid, now);
+  checkDeadline(job);
+  const view = await deps.store.insert({ job, key });
+  if (view !== null) return { job: view, replayed: false };
+  if (key === null) throw new Error(`job ${job.id} was not inserted`);
+  return takeKey(deps, by, job, key);
+}
+
+/** The answer to the earlier call with the key. */
+async function replay(
+  { reader }: SubmitJobDeps,
+  by: Principal,
+  claim: Extract<KeyClaim, { claimed: false }>,
+): Promise<{ readonly job: JobView; readonly replayed: boolean }> {
+  return { job: await getJob(reader, by, replayedJob(claim)), replayed: true };
+}
+
+async function getJob(reader: Storage['reader'], by: Principal, id: string): Promise<JobView> {
+  const job = (await reader.find(by.tenantId, [id])).get(id);
+  if (job === undefined) throw new Error(`job ${id} was deleted while it was submitted`);
+  return job;
+}
+
+/** Another call has the key, or had it: it is free again when it has expired or its job was deleted. */
+async function takeKey(
+  deps: SubmitJobDeps,
+  by: Principal,
+  job: NewJob,
+  key: UsedKey,
+): Promise<{ readonly job: JobView; readonly replayed: boolean }> {
+  const claim = await deps.store.transaction(async (jobs) => {
+    const claimed = await jobs.claimKey({ ...key, jobId: job.id });
+    if (claimed.claimed) await jobs.insert(job);
+    return claimed;
+  });
+  return claim.claimed
+    ? { job: await getJob(deps.reader, by, job.id), replayed: false }
+    : replay(deps, by, claim);
 }
 
 async function newJob(deps: SubmitJobDeps, by: Principal, input: ValidInput, now: Date): Promise<NewJob> {
@@ -153,28 +187,6 @@ function filenameOf(url: URL): string | null {
   } catch {
     return last.slice(0, MAX_FILENAME_CHARS); // A stray percent sign is legal in a file name.
   }
-}
-
-async function insertOnce(
-  { store }: SubmitJobDeps,
-  job: NewJob,
-  key: UsedKey | null,
-): Promise<{ readonly claimed: true; readonly jobId: string } | Extract<KeyClaim, { claimed: false }>> {
-  const inserted = { claimed: true, jobId: job.id } as const;
-  if (key === null) {
-    checkDeadline(job);
-    await store.insert(job);
-    return inserted;
-  }
-  return store.transaction(async (jobs) => {
-    // Another call with the key may have come in between.
-    const claim = await jobs.claimKey({ ...key, jobId: job.id });
-    if (!claim.claimed) return claim;
-    // Only now: a call that is repeated after its deadline still gets its job.
-    checkDeadline(job);
-    await jobs.insert(job);
-    return inserted;
-  });
 }
 
 function checkDeadline({ deadline, submittedAt }: NewJob): void {

@@ -28,7 +28,13 @@ export function poisonFailure(lostRuns: number): Failure {
 
 /** The chain of a job cannot be followed any more. */
 export function brokenChainFailure(code: BrokenChainCode, detail: string): Failure {
-  return { kind: 'INTERNAL', code, message: BROKEN_CHAIN[code], retryable: false, detail: detail.slice(0, 1000) };
+  return {
+    kind: 'INTERNAL',
+    code,
+    message: BROKEN_CHAIN[code],
+    retryable: false,
+    detail: detail.slice(0, 1000),
+  };
 }
 
 const BROKEN_CHAIN = {

@@ -199,7 +199,9 @@ export function retryByHand(
   const generation = job.checkpoint.generation + 1;
   const nothing = { generation, segmentCount: 0, checkpointMs: 0, language: null };
   const anew = { failures: 0, lostRuns: 0, engineIndex: 0, deadline: null, cancelRequestedAt: null };
-  const checkpoint = startOver ? nothing : job.checkpoint;
+  // Behind a broken chain, whose checkpoint may be ahead of the stored one, another generation makes the stored one count.
+  const stored = atLeastAttempt > 0 ? { ...job.checkpoint, generation } : job.checkpoint;
+  const checkpoint = startOver ? nothing : stored;
   const attempt = Math.max(job.attempt, atLeastAttempt);
   return queue({ ...fieldsOf(job), ...anew, attempt, checkpoint }, context);
 }

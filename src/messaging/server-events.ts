@@ -4,11 +4,11 @@ import type { Failure } from '../domain/vocabulary.ts';
 import { appendEvent, type ChainEnd, readChainEnd } from './chain.ts';
 import type { NatsConnection } from './connection.ts';
 
-/** `lost` ends a run that a worker has, or had; the others end a job that no worker has. */
+/** `lost` ends a run that a worker has, or had; the others end a job that no worker has, unless `evenIfRunning`. */
 export type ServerEnd =
   | { readonly type: 'canceled' }
   | { readonly type: 'lost' }
-  | { readonly type: 'failed'; readonly failure: Failure };
+  | { readonly type: 'failed'; readonly failure: Failure; readonly evenIfRunning?: true };
 
 export type EndRunResult =
   /** The event is on the chain. */
@@ -68,6 +68,7 @@ function mayEnd(last: ChainEnd | null, end: ServerEnd): boolean {
   const event = last?.event ?? null;
   if (event?.type === 'completed' || event?.type === 'canceled') return false;
   const isRunning = event !== null && !endsRun(event);
+  if (end.type === 'failed' && end.evenIfRunning === true) return true;
   return end.type === 'lost' ? isRunning : !isRunning;
 }
 
@@ -130,6 +131,6 @@ function serverEvent(
     language: event?.language ?? null,
     lostRuns: (event?.lostRuns ?? 0) + (end.type === 'lost' ? 1 : 0),
   } as const;
-  if (end.type === 'failed') return { ...fields, ...end, requestId: null };
+  if (end.type === 'failed') return { ...fields, type: end.type, failure: end.failure, requestId: null };
   return { ...fields, type: end.type };
 }

@@ -1,3 +1,4 @@
+import type { Failure } from '../domain/vocabulary.ts';
 import type { Database } from './database.ts';
 
 export type JobChecks = ReturnType<typeof createJobChecks>;
@@ -31,6 +32,20 @@ export function createJobChecks(database: Database) {
         limit,
       ),
 
+    /** Jobs that a broken event ended, and whose chain does not say so yet. */
+    async brokenChains(limit: number): Promise<readonly BrokenChain[]> {
+      return database.query(
+        `SELECT DISTINCT ON (q.job_id) q.job_id AS id, coalesce(j.attempt, 0) AS attempt, j.failure
+           FROM event_quarantine q LEFT JOIN jobs j ON j.id = q.job_id
+          WHERE NOT q.chain_ended ORDER BY q.job_id LIMIT $1`,
+        [limit],
+      );
+    },
+
+    async noteChainEnded(id: string): Promise<void> {
+      await database.query('UPDATE event_quarantine SET chain_ended = true WHERE job_id = $1', [id]);
+    },
+
     /** Jobs in the broker that are asked to stop; of one batch, those that wait come first. */
     cancelsPending: (afterId: string, limit: number): Promise<readonly string[]> =>
       idsOf(
@@ -55,6 +70,13 @@ export function createJobChecks(database: Database) {
         now,
       ),
   };
+}
+
+export interface BrokenChain {
+  readonly id: string;
+  readonly attempt: number;
+  /** Null where the job was deleted or retried since. */
+  readonly failure: Failure | null;
 }
 
 export interface SilentJob {

@@ -8,50 +8,24 @@ import { type JobRow, JobTable } from './tables.ts';
 interface Column {
   readonly property: keyof JobRow;
   readonly name: string;
-  /** Node-postgres hands bigint over as text, and would send a JSON array as a Postgres one. */
-  readonly kind: 'bigint' | 'jsonb' | 'plain';
+  /** Node-postgres returns bigint as text. */
+  readonly isBigint: boolean;
 }
 
 const COLUMNS: readonly Column[] = Object.entries(JobTable.options.columns).map(([property, column]) => ({
   property: property as keyof JobRow,
   name: column?.name ?? property,
-  kind: column?.type === 'bigint' || column?.type === 'jsonb' ? column.type : 'plain',
+  isBigint: column?.type === 'bigint',
 }));
-
-const BY_PROPERTY = new Map(COLUMNS.map((column) => [column.property, column]));
 
 /** A row as `SELECT *` or `RETURNING *` gives it. */
 export function toJobRow(raw: Readonly<Record<string, unknown>>): JobRow {
   const row: Record<string, unknown> = {};
-  for (const { property, name, kind } of COLUMNS) {
+  for (const { property, name, isBigint } of COLUMNS) {
     const value = raw[name];
-    row[property] = kind === 'bigint' && value !== null ? Number(value) : value;
+    row[property] = isBigint && value !== null ? Number(value) : value;
   }
   return row as unknown as JobRow;
-}
-
-export interface Statement {
-  readonly sql: string;
-  readonly parameters: unknown[];
-}
-
-export function insertJob(row: Partial<JobRow>): Statement {
-  const columns = columnsIn(row);
-  const names = columns.map((column) => column.name).join(', ');
-  const places = columns.map((_, index) => `$${index + 1}`).join(', ');
-  return {
-    sql: `INSERT INTO jobs (${names}) VALUES (${places})`,
-    parameters: columns.map((column) => parameterOf(column, row)),
-  };
-}
-
-function columnsIn(row: Partial<JobRow>): Column[] {
-  return (Object.keys(row) as (keyof JobRow)[]).flatMap((property) => BY_PROPERTY.get(property) ?? []);
-}
-
-function parameterOf({ property, kind }: Column, row: Partial<JobRow>): unknown {
-  const value = row[property];
-  return kind === 'jsonb' && value != null ? JSON.stringify(value) : value;
 }
 
 /** Columns of a table as `jsonb_to_recordset` takes them: many rows in one parameter. */

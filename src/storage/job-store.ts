@@ -1,7 +1,6 @@
-import type { NewJob } from '../domain/new-job.ts';
 import type { Database } from './database.ts';
 import { earlierClaim, type UsedKey } from './idempotency-keys.ts';
-import { insertAlone } from './insert-job.ts';
+import { createJobInserter } from './insert-jobs.ts';
 import { JobTransaction } from './job-transaction.ts';
 
 export type JobStore = ReturnType<typeof createJobStore>;
@@ -18,8 +17,7 @@ export function createJobStore(database: Database) {
         return result;
       }),
 
-    /** Inserts one job in one round trip. @throws ValidationError when another job of the tenant has the external id. */
-    insert: (job: NewJob): Promise<void> => insertAlone(database, job),
+    insert: createJobInserter(database),
 
     /** Ids of jobs whose retention is over, the oldest first. */
     async expired(now: Date, limit: number): Promise<readonly string[]> {

@@ -4,9 +4,9 @@ import type { JobUpdate } from '../domain/job-update.ts';
 import type { NewJob } from '../domain/new-job.ts';
 import { CHANNELS } from './channels.ts';
 import { claimKey, type KeyClaim, type UsedKey } from './idempotency-keys.ts';
-import { refusingTakenExternalId, waitingNews } from './insert-job.ts';
-import { rowOf, type StoredJob, toStoredJob } from './job-rows.ts';
-import { insertJob, toJobRow } from './job-sql.ts';
+import { insertJobs } from './insert-jobs.ts';
+import { type StoredJob, toStoredJob } from './job-rows.ts';
+import { toJobRow } from './job-sql.ts';
 import { moveOffset, type ProjectorOffset, type QuarantinedEvent, quarantine } from './projector-offset.ts';
 import type { JobRow } from './tables.ts';
 import { writeUpdates } from './write-updates.ts';
@@ -45,9 +45,8 @@ export class JobTransaction {
 
   /** @throws ValidationError when another job of the tenant has the external id. */
   async insert(job: NewJob): Promise<void> {
-    const { sql, parameters } = insertJob(rowOf(job));
-    await refusingTakenExternalId(job, () => this.#manager.query(sql, parameters));
-    this.#notify(...waitingNews(job));
+    const [inserted] = await insertJobs(this.#manager, [{ job, key: null }]);
+    if (inserted instanceof Error) throw inserted;
   }
 
   /** Raises the revision by one for each update; the jobs must be locked. */

@@ -50,19 +50,19 @@ export async function moveOffset(
   }
 }
 
-/** An event that can't be applied, kept for inspection. */
+/** An event that can't be read or applied, kept for inspection. It has ended its job. */
 export interface QuarantinedEvent {
   readonly epoch: string;
   readonly sequence: number;
-  readonly subject: string;
+  readonly jobId: string;
   readonly data: Uint8Array;
   readonly error: string;
 }
 
 export async function quarantine(manager: EntityManager, event: QuarantinedEvent): Promise<void> {
   await manager.query(
-    `INSERT INTO event_quarantine (stream_epoch, sequence, subject, data, error) VALUES ($1, $2, $3, $4, $5)
+    `INSERT INTO event_quarantine (stream_epoch, sequence, job_id, data, error) VALUES ($1, $2, $3, $4, $5)
      ON CONFLICT DO NOTHING`,
-    [event.epoch, event.sequence, event.subject, Buffer.from(event.data), event.error],
+    [event.epoch, event.sequence, event.jobId, Buffer.from(event.data), event.error],
   );
 }

@@ -145,7 +145,11 @@ export class Fleet {
   apply(event: EventMessage): Refusal | null {
     this.now = later(1, this.now);
     const before = this.job;
-    const applied = applyEvent(before, event, new Date(event.at), { now: this.now, random: 0.5, policy: POLICY });
+    const applied = applyEvent(before, event, new Date(event.at), {
+      now: this.now,
+      random: 0.5,
+      policy: POLICY,
+    });
     if (!applied.ok) return applied.refusal;
     this.#store(applied.update);
     this.#onUpdate(before, event, applied.update);

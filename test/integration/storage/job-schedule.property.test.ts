@@ -7,7 +7,8 @@ import { isFinal, queueOf } from '../../../src/domain/vocabulary.ts';
 import { createJobChecks } from '../../../src/storage/job-checks.ts';
 import { columnsOf, rowOf, toJob } from '../../../src/storage/job-rows.ts';
 import { createJobSchedule } from '../../../src/storage/job-schedule.ts';
-import { insertJob, toJobRow } from '../../../src/storage/job-sql.ts';
+import { recordOf, recordsOf, toJobRow } from '../../../src/storage/job-sql.ts';
+import { type JobRow, JobTable } from '../../../src/storage/tables.ts';
 import { AT_NOON, aFailure, aNewJob, later, NOON } from '../../support/builders.ts';
 import { openTestStorage, type TestStorage } from '../../support/storage.ts';
 
@@ -93,8 +94,13 @@ async function fill(jobs: readonly Job[]): Promise<void> {
     const { id, engines, maxAttempts } = job;
     const asked = rowOf(aNewJob({ id, engines, maxAttempts, submittedAt: later(-90_000) }));
     const scheduledFor = job.status === 'SCHEDULED' ? job.scheduledFor : null;
-    const { sql, parameters } = insertJob({ ...asked, ...columnsOf(job), scheduledFor });
-    await storage.database.query(sql, parameters);
+    const row = { ...asked, ...columnsOf(job), scheduledFor };
+    const columns = recordOf(JobTable, Object.keys(row) as (keyof JobRow)[]);
+    await storage.database.query(
+      `INSERT INTO jobs (${columns.names})
+       SELECT ${columns.names} FROM jsonb_to_recordset($1::jsonb) AS new (${columns.definition})`,
+      [recordsOf(columns, [row])],
+    );
   }
 }
 

@@ -77,7 +77,10 @@ it('that stops answering is an error to ask again on, a lost leadership, and for
   // Less than its calls take to fail.
   expect(await answersWithin(database, 50)).toBe(false);
 
-  const calls = [store.insert(aNewJob()), reader.list(TENANT, { filter: {}, orderBy: ORDER, first: 1 })];
+  const calls = [
+    store.insert({ job: aNewJob(), key: null }),
+    reader.list(TENANT, { filter: {}, orderBy: ORDER, first: 1 }),
+  ];
   const inTransaction = store.transaction((jobs) => jobs.lock(['job_1']));
   await Promise.all([...calls, inTransaction].map((call) => expect(call).rejects.toThrow(UnavailableError)));
   await eventually(
@@ -95,7 +98,7 @@ it('that stops answering is an error to ask again on, a lost leadership, and for
   const job = aNewJob();
   await eventually(
     () =>
-      store.insert(job).then(
+      store.insert({ job, key: null }).then(
         () => true,
         () => false,
       ),
