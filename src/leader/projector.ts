@@ -1,20 +1,21 @@
-import { eventSubject } from '../contract/subjects.ts';
 import { UnavailableError } from '../domain/errors.ts';
+import type { Job } from '../domain/job.ts';
 import { contextOf, type LifecyclePorts } from '../domain/lifecycle-events.ts';
 import type { ReadEvent } from '../messaging/event-reader.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { untilDone } from '../process/retry.ts';
+import { isRefusedData } from '../storage/database.ts';
 import type { JobStore } from '../storage/job-store.ts';
 import type { JobTransaction } from '../storage/job-transaction.ts';
 import { OffsetConflictError, type ProjectorOffset } from '../storage/projector-offset.ts';
-import { judgeEvent, type Verdict } from './judge-event.ts';
+import { type BrokenEvent, foldEvents } from './fold-events.ts';
+import { breakJob } from './judge-event.ts';
 import { readAhead } from './read-ahead.ts';
 
 const MAX_BATCH = 200;
 /** Events in memory; more wait in JetStream. */
 const MAX_AHEAD = 1000;
-const TRIES_BEFORE_QUARANTINE = 3;
 
 export interface ProjectorOptions extends LifecyclePorts {
   readonly store: JobStore;
@@ -22,15 +23,15 @@ export interface ProjectorOptions extends LifecyclePorts {
   readonly metrics?: Metrics | undefined;
 }
 
-/** Events that are written in one transaction; with a problem, they are quarantined whatever they are. */
-interface Batch {
-  readonly events: readonly ReadEvent[];
-  readonly problem: string | null;
-}
+/** Writes events in a transaction; returns how many of them ended their jobs. */
+type Write = (jobs: JobTransaction, events: readonly ReadEvent[]) => Promise<number>;
 
 /**
- * Turns events into rows. The rows of a batch and the new offset are written in one transaction, so that an event
- * counts exactly once whenever this process dies.
+ * Turns events into rows. A batch is folded in memory and written with a fixed number of statements, together with the
+ * new offset, so that an event counts exactly once whenever this process dies.
+ *
+ * An event that can't be read, applied or stored ends its own job, visibly and in the same transaction. An error that is
+ * not about the data of an event stops the projector: nothing is passed over that may be right tomorrow.
  */
 export class Projector {
   readonly #options: ProjectorOptions;
@@ -44,7 +45,7 @@ export class Projector {
   /**
    * Runs until the events end or the signal aborts.
    *
-   * @throws OffsetConflictError when another projector has taken over.
+   * @throws OffsetConflictError when another projector has taken over; what the database throws.
    */
   async run(events: AsyncIterable<ReadEvent>, signal: AbortSignal): Promise<void> {
     const batches = readAhead(events, { signal, maxAhead: MAX_AHEAD, maxBatch: MAX_BATCH });
@@ -54,86 +55,93 @@ export class Projector {
     }
   }
 
-  /** An event that makes the transaction fail must not hold up the others of its batch. */
   async #project(events: readonly ReadEvent[], signal: AbortSignal): Promise<void> {
+    const { log } = this.#options;
     try {
-      await this.#commit({ events, problem: null }, signal);
+      await this.#commit(events, (jobs) => this.#writeTogether(jobs, events), signal);
     } catch (err) {
-      if (err instanceof OffsetConflictError || signal.aborted) throw err;
-      const { log } = this.#options;
-      log.warn({ err, events: events.length }, 'a batch of events failed; applying them one by one');
-      for (const event of events) await this.#projectAlone(event, signal);
-    }
-  }
-
-  /** After a few tries the event is quarantined and the offset goes on. */
-  async #projectAlone(event: ReadEvent, signal: AbortSignal): Promise<void> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await this.#commit({ events: [event], problem: null }, signal);
-      } catch (error) {
-        if (error instanceof OffsetConflictError || signal.aborted) throw error;
-        if (tries < TRIES_BEFORE_QUARANTINE) continue;
-        const problem = error instanceof Error ? error.message : String(error);
-        return await this.#commit({ events: [event], problem }, signal);
+      if (!isRefusedData(err)) {
+        const isExpected = err instanceof OffsetConflictError || signal.aborted;
+        if (!isExpected) log.error({ alarm: 'PROJECTOR_STOPPED', err }, 'the projector stops at an error');
+        throw err;
       }
+      log.warn({ err, events: events.length }, 'the database refused a batch of events; writing job by job');
+      await this.#commit(events, (jobs) => this.#writeByJob(jobs, events), signal);
     }
   }
 
   /** Waits while the database is unreachable; the events are safe in JetStream. */
-  async #commit(batch: Batch, signal: AbortSignal): Promise<void> {
+  async #commit(events: readonly ReadEvent[], write: Write, signal: AbortSignal): Promise<void> {
     const { store, log, metrics } = this.#options;
-    const last = batch.events.at(-1);
+    const last = events.at(-1);
     if (last === undefined) return;
     const to = { epoch: this.#offset.epoch, sequence: last.sequence, messageId: last.messageId };
-    const write = () =>
+    const inTransaction = () =>
       store.transaction(async (jobs) => {
         await jobs.moveOffset(this.#offset, to);
-        return this.#write(jobs, batch);
+        return write(jobs, events);
       });
-    const quarantined = await untilDone(write, {
+    const broken = await untilDone(inTransaction, {
       signal,
       mayPass: (error) => error instanceof UnavailableError,
       onRetry: (err) => log.warn({ err, sequence: to.sequence }, 'events wait for the database'),
     });
     this.#offset = to;
-    metrics?.eventsProjected(batch.events.length, quarantined);
+    metrics?.eventsProjected(events.length, broken);
   }
 
-  /** @returns how many events were quarantined. */
-  async #write(jobs: JobTransaction, { events, problem }: Batch): Promise<number> {
-    const locked = await jobs.lock([...new Set(events.map((event) => event.jobId))]);
-    const states = new Map([...locked].map(([id, { job }]) => [id, job]));
+  async #writeTogether(jobs: JobTransaction, events: readonly ReadEvent[]): Promise<number> {
+    const stored = await lockJobs(jobs, events);
+    const { updates, broken, passedOver } = foldEvents(events, stored, contextOf(this.#options));
+    for (const { event, reason } of passedOver) this.#logPassedOver(event, reason);
+    await jobs.apply(updates);
+    for (const each of broken) await this.#quarantine(jobs, each);
+    return broken.length;
+  }
+
+  /** Finds the jobs whose events the database refuses, and ends them. */
+  async #writeByJob(jobs: JobTransaction, events: readonly ReadEvent[]): Promise<number> {
+    const stored = await lockJobs(jobs, events);
     const context = contextOf(this.#options);
-    let quarantined = 0;
-    for (const event of events) {
-      const verdict: Verdict =
-        problem === null
-          ? judgeEvent(event, states.get(event.jobId), context)
-          : { action: 'quarantine', problem };
-      if (verdict.action === 'apply') {
-        await jobs.apply([verdict.update]);
-        states.set(event.jobId, verdict.update.job);
-      } else if (verdict.action === 'quarantine') {
-        await this.#quarantine(jobs, event, verdict.problem);
-        quarantined += 1;
-      } else this.#logPassedOver(event, verdict.reason);
+    let count = 0;
+    for (const [jobId, job] of stored) {
+      const own = events.filter((event) => event.jobId === jobId);
+      const { updates, broken } = foldEvents(own, stored, context);
+      const refusal = await jobs.tryToApply(updates);
+      const last = own.at(-1);
+      if (refusal === null || last === undefined) {
+        for (const each of broken) await this.#quarantine(jobs, each);
+        count += broken.length;
+        continue;
+      }
+      const ended = breakJob(job, 'EVENT_NOT_STORABLE', refusal.message, last.at, context);
+      if (ended.action !== 'break') continue;
+      await jobs.apply([ended.update]);
+      await this.#quarantine(jobs, { event: last, problem: refusal.message });
+      count += 1;
     }
-    return quarantined;
+    return count;
   }
 
-  async #quarantine(jobs: JobTransaction, event: ReadEvent, problem: string): Promise<void> {
+  async #quarantine(jobs: JobTransaction, { event, problem }: BrokenEvent): Promise<void> {
     const { sequence, jobId, bytes: data } = event;
-    const { epoch } = this.#offset;
     this.#options.log.error(
       { alarm: 'EVENT_QUARANTINED', sequence, jobId, problem },
-      'an event could not be applied',
+      'an event could not be applied and ended its job',
     );
-    await jobs.quarantine({ epoch, sequence, subject: eventSubject(jobId), data, error: problem });
+    await jobs.quarantine({ epoch: this.#offset.epoch, sequence, jobId, data, error: problem });
   }
 
   #logPassedOver({ sequence, jobId, event }: ReadEvent, reason: string): void {
     const fields = { sequence, jobId, type: event?.type, attempt: event?.attempt, ordinal: event?.ordinal };
     this.#options.log.debug({ ...fields, reason }, 'passed over an event');
   }
+}
+
+async function lockJobs(
+  jobs: JobTransaction,
+  events: readonly ReadEvent[],
+): Promise<ReadonlyMap<string, Job>> {
+  const locked = await jobs.lock([...new Set(events.map((event) => event.jobId))]);
+  return new Map([...locked].map(([id, { job }]) => [id, job]));
 }

@@ -1,5 +1,5 @@
 import { type CancelJobDeps, pressCancel, storeServerEnd } from '../app/cancel-job.ts';
-import { deadlineFailure } from '../domain/failures.ts';
+import { deadlineFailure, isBrokenChain } from '../domain/failures.ts';
 import { admissionOf } from '../domain/job.ts';
 import { advance } from '../domain/lifecycle.ts';
 import { contextOf, type LifecyclePorts } from '../domain/lifecycle-events.ts';
@@ -7,7 +7,7 @@ import type { Broker } from '../messaging/broker.ts';
 import type { Logger } from '../observability/logger.ts';
 import { Loop } from '../process/loop.ts';
 import type { Database } from '../storage/database.ts';
-import type { JobChecks, SilentJob } from '../storage/job-checks.ts';
+import type { BrokenChain, JobChecks, SilentJob } from '../storage/job-checks.ts';
 import type { JobSchedule } from '../storage/job-schedule.ts';
 import type { JobStore } from '../storage/job-store.ts';
 import { readOffset } from '../storage/projector-offset.ts';
@@ -118,7 +118,22 @@ export class Reconciler {
     this.#cancelsAfter = afterPage(canceled, PAGE_SIZE);
     const cancel = async (id: string) => void (await pressCancel(this.#cancelDeps, id));
     await this.#forEach(canceled, cancel, 'could not pass a cancellation to the broker', signal);
+    await this.#forEach(
+      await checks.brokenChains(PAGE_SIZE),
+      (chain) => this.#endBrokenChain(chain),
+      'could not end a broken chain',
+      signal,
+    );
     await this.#endLostRuns(now, signal);
+  }
+
+  /** Stops a worker that goes on with a job which a broken event has ended. A retry has ended the chain itself. */
+  async #endBrokenChain({ id, attempt, failure }: BrokenChain): Promise<void> {
+    const { broker, checks } = this.#options;
+    if (failure !== null && isBrokenChain(failure)) {
+      await broker.endRun(id, { type: 'failed', failure, evenIfRunning: true }, attempt);
+    }
+    await checks.noteChainEnded(id);
   }
 
   /** A run ends at its deadline by itself. */
@@ -217,7 +232,7 @@ export class Reconciler {
     await schedule.recordTasks([{ id, publication: job.publication, sequence }]);
   }
 
-  #forEach<Item extends string | SilentJob | OrphanTask>(
+  #forEach<Item extends string | SilentJob | OrphanTask | BrokenChain>(
     items: Iterable<Item> | AsyncIterable<Item>,
     work: (item: Item) => Promise<void>,
     failed: string,
@@ -227,7 +242,7 @@ export class Reconciler {
   }
 }
 
-function jobIdOf(item: string | SilentJob | OrphanTask): string | null {
+function jobIdOf(item: string | SilentJob | OrphanTask | BrokenChain): string | null {
   if (typeof item === 'string') return item;
   return 'id' in item ? item.id : item.jobId;
 }

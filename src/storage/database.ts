@@ -203,6 +203,12 @@ function isUnfitText(error: unknown): boolean {
   );
 }
 
+/** SQLSTATE classes 22 and 23: what the statement was to store is wrong, and not the database or the statement. */
+export function isRefusedData(error: unknown): error is Error {
+  if (error instanceof ValidationError) return true;
+  return [...layersOf(error)].some(({ code }) => typeof code === 'string' && /^2[23]/.test(code));
+}
+
 /** True for a breach of the named unique index. */
 export function isDuplicate(error: unknown, index: string): boolean {
   const inner = (error as { driverError?: { code?: string; constraint?: string } }).driverError;

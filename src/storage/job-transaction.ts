@@ -3,6 +3,7 @@ import { NotFoundError } from '../domain/errors.ts';
 import type { JobUpdate } from '../domain/job-update.ts';
 import type { NewJob } from '../domain/new-job.ts';
 import { CHANNELS } from './channels.ts';
+import { isRefusedData } from './database.ts';
 import { claimKey, type KeyClaim, type UsedKey } from './idempotency-keys.ts';
 import { insertJobs } from './insert-jobs.ts';
 import { type StoredJob, toStoredJob } from './job-rows.ts';
@@ -52,6 +53,19 @@ export class JobTransaction {
   /** Raises the revision by one for each update; the jobs must be locked. */
   apply(updates: readonly JobUpdate[]): Promise<void> {
     return writeUpdates(this.#manager, this.#rows, updates);
+  }
+
+  /** As `apply`, but data that Postgres refuses is returned as the error, with nothing of the updates written. */
+  async tryToApply(updates: readonly JobUpdate[]): Promise<Error | null> {
+    await this.#manager.query('SAVEPOINT updates');
+    try {
+      await this.apply(updates);
+      return null;
+    } catch (error) {
+      if (!isRefusedData(error)) throw error;
+      await this.#manager.query('ROLLBACK TO SAVEPOINT updates');
+      return error;
+    }
   }
 
   async delete(ids: readonly string[]): Promise<void> {

@@ -69,10 +69,10 @@ export class RunDatabase {
   }
 
   async quarantined(): Promise<readonly string[]> {
-    const rows = await this.query<{ subject: string; error: string }>(
-      'SELECT subject, error FROM event_quarantine',
+    const rows = await this.query<{ job_id: string; error: string }>(
+      'SELECT job_id, error FROM event_quarantine',
     );
-    return rows.map((row) => `${row.subject}: ${row.error}`);
+    return rows.map((row) => `${row.job_id}: ${row.error}`);
   }
 
   async query<Row extends pg.QueryResultRow>(sql: string, parameters: unknown[] = []): Promise<Row[]> {

@@ -111,16 +111,27 @@ test('a task that comes again, while its job runs and after it ended, runs nothi
   for (const worker of workers) await endWorker(worker);
 });
 
-test('an event that nobody can read is put aside with its reason, and holds nobody up', async () => {
+test('an event that cannot be read ends its own job, which can be retried, and no other', async () => {
   const worker = await rig.spawnWorker();
-  const id = await rig.submit('poisoned/6/1000/20');
-  await rig.jobs.finished(id);
+  const script = 'broken/40/1000/50';
+  const id = await rig.submit(script);
+  await rig.reaches(id, 3);
   rig.nc.publish(`transcribe.events.${id}`, 'not an event');
-  const next = await rig.submit('unharmed/6/1000/20');
+  const other = await rig.submit('unharmed/6/1000/20');
 
-  expect(await rig.completedTexts(next)).toHaveLength(6);
-  const rows = await rig.query('SELECT subject, error FROM event_quarantine');
-  expect(rows).toEqual([{ subject: `transcribe.events.${id}`, error: expect.stringContaining('not JSON') }]);
+  expect(await rig.completedTexts(other)).toHaveLength(6);
+  expect(await rig.jobs.finished(id)).toMatchObject({
+    status: 'FAILED',
+    failure: { kind: 'INTERNAL', code: 'EVENT_UNREADABLE' },
+  });
+  const quarantine = 'SELECT job_id, error, chain_ended FROM event_quarantine';
+  await eventually(async () => (await rig.query(quarantine))[0]?.chain_ended === true, 'the chain ends');
+  expect(await rig.query(quarantine)).toEqual([
+    { job_id: id, error: expect.stringContaining('not JSON'), chain_ended: true },
+  ]);
+
+  await rig.client.request(`mutation { retryJob(input: { id: "${id}" }) { __typename } }`);
+  expect(await rig.completedTexts(id)).toEqual(textsOf(script));
   await endWorker(worker);
 });
 

@@ -14,7 +14,7 @@ it('keeps quarantined events for 90 days and models for 30', async () => {
   const ago = (days: number) => new Date(now.getTime() - days * DAY_MS);
   for (const [sequence, days] of [89, 91].entries()) {
     await database.query(
-      `INSERT INTO event_quarantine (stream_epoch, sequence, subject, data, error, quarantined_at)
+      `INSERT INTO event_quarantine (stream_epoch, sequence, job_id, data, error, quarantined_at)
        VALUES ('e', $1, 's', '', 'broken', $2)`,
       [sequence, ago(days)],
     );

@@ -7,6 +7,7 @@ import type { Job } from '../../../src/domain/job.ts';
 import type { JobUpdate } from '../../../src/domain/job-update.ts';
 import { Projector } from '../../../src/leader/projector.ts';
 import type { ReadEvent } from '../../../src/messaging/event-reader.ts';
+import { isRefusedData } from '../../../src/storage/database.ts';
 import type { JobStore } from '../../../src/storage/job-store.ts';
 import { OffsetConflictError, type ProjectorOffset } from '../../../src/storage/projector-offset.ts';
 import { anAudioEvent, aProcessingJob, aStartedEvent, NOON, POLICY } from '../../support/builders.ts';
@@ -18,7 +19,7 @@ const START: ProjectorOffset = { epoch: 'e1', sequence: 0, messageId: null };
 class MemoryStore {
   jobs = new Map<string, Job>();
   offset = START;
-  quarantined: { readonly sequence: number; readonly error: string }[] = [];
+  quarantined: { readonly sequence: number; readonly jobId: string; readonly error: string }[] = [];
   commits = 0;
   /** Called for each update; throws as the database would. */
   refuse: (update: JobUpdate) => void = () => {};
@@ -26,6 +27,10 @@ class MemoryStore {
   transaction = async <Result>(work: (jobs: object) => Promise<Result>): Promise<Result> => {
     const before = { jobs: new Map(this.jobs), offset: this.offset, quarantined: [...this.quarantined] };
     await setImmediate(); // A round trip.
+    const apply = async (updates: readonly JobUpdate[]): Promise<void> => {
+      for (const update of updates) this.refuse(update);
+      for (const { job } of updates) this.jobs.set(job.id, job);
+    };
     try {
       const result = await work({
         moveOffset: async (from: ProjectorOffset, to: ProjectorOffset) => {
@@ -34,11 +39,17 @@ class MemoryStore {
         },
         lock: async (ids: readonly string[]) =>
           new Map(ids.flatMap((id) => (this.jobs.has(id) ? [[id, { job: this.jobs.get(id) }]] : []))),
-        apply: async ([update]: [JobUpdate]) => {
-          this.refuse(update);
-          this.jobs.set(update.job.id, update.job);
+        apply,
+        tryToApply: async (updates: readonly JobUpdate[]) => {
+          try {
+            await apply(updates);
+            return null;
+          } catch (error) {
+            if (isRefusedData(error)) return error;
+            throw error;
+          }
         },
-        quarantine: async (event: { sequence: number; error: string }) => this.quarantined.push(event),
+        quarantine: async (event: MemoryStore['quarantined'][number]) => this.quarantined.push(event),
       });
       this.commits += 1;
       return result;
@@ -48,6 +59,9 @@ class MemoryStore {
     }
   };
 }
+
+/** A breach of a constraint, as node-postgres reports it. */
+const refusedData = (): Error => Object.assign(new Error('violates check constraint'), { code: '23514' });
 
 const IDS = ['job_a', 'job_b', 'job_c'];
 
@@ -121,7 +135,7 @@ describe('the projector', () => {
     expect(store.offset.sequence).toBe(4);
   });
 
-  it('quarantines an event that cannot be read or has a gap before it, and applies the others', async () => {
+  it('ends the job of an event that cannot be read or has a gap before it, and applies the others', async () => {
     const store = running();
     const malformed = new CodecError('message is not JSON in UTF-8');
     await run(store, [
@@ -130,23 +144,43 @@ describe('the projector', () => {
       reading('job_c', anAudioEvent(), 3),
     ]);
 
-    expect(applied(store)).toEqual([1, 1, 2]);
+    expect([...store.jobs.values()].map(({ status }) => status)).toEqual(['FAILED', 'FAILED', 'PROCESSING']);
+    expect(store.jobs.get('job_c')?.lastOrdinal).toBe(2);
     expect(store.quarantined).toMatchObject([
-      { sequence: 1, error: 'message is not JSON in UTF-8' },
-      { sequence: 2, error: expect.stringContaining('does not follow') },
+      { sequence: 1, jobId: 'job_a', error: 'message is not JSON in UTF-8' },
+      { sequence: 2, jobId: 'job_b', error: expect.stringContaining('does not follow') },
     ]);
   });
 
-  it('quarantines an event that the database refuses, and applies the others of its batch', async () => {
+  it('ends the job whose event the database refuses, and applies the others of its batch', async () => {
     const store = running();
     store.refuse = ({ job }) => {
-      if (job.id === 'job_b') throw new Error('violates check constraint');
+      if (job.id === 'job_b' && job.status !== 'FAILED') throw refusedData();
     };
     await run(store, audioOfEach);
 
     expect(applied(store)).toEqual([2, 1, 2]);
+    expect(store.jobs.get('job_b')).toMatchObject({
+      status: 'FAILED',
+      failure: { code: 'EVENT_NOT_STORABLE' },
+    });
     expect(store.quarantined).toMatchObject([{ sequence: 2, error: 'violates check constraint' }]);
     expect(store.offset.sequence).toBe(3);
+  });
+
+  it('stops at an error that is not about the data, with an alarm, and passes nothing over', async () => {
+    const store = running();
+    store.refuse = () => {
+      throw Object.assign(new Error('column "x" does not exist'), { code: '42703' });
+    };
+    const { projector, lines } = aProjector(store);
+
+    const projecting = projector.run(from(audioOfEach), new AbortController().signal);
+
+    await expect(projecting).rejects.toThrow('does not exist');
+    expect(store.offset).toEqual(START);
+    expect(store.quarantined).toEqual([]);
+    expect(lines).toContainEqual(expect.objectContaining({ alarm: 'PROJECTOR_STOPPED' }));
   });
 
   it('waits while the database is unreachable, and quarantines nothing', async () => {
