@@ -1,6 +1,7 @@
 import { GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { UnavailableError, UserError, ValidationError } from '../domain/errors.ts';
+import { unlessAborted } from '../process/wait.ts';
 
 export interface UnexpectedErrors {
   /** Id of the operation at hand, for the caller and the log. */
@@ -110,12 +111,13 @@ export function executionTimeout(timeoutMs: number): Plugin {
   return {
     onExecute({ executeFn, setExecuteFn }) {
       setExecuteFn(async (args) => {
-        let timer: NodeJS.Timeout | undefined;
-        const expired = new Promise<{ errors: GraphQLError[] }>((resolve) => {
-          timer = setTimeout(() => resolve({ errors: [timeoutError(timeoutMs)] }), timeoutMs);
-        });
+        const timeout = new AbortController();
+        const timer = setTimeout(() => timeout.abort(), timeoutMs);
         try {
-          return await Promise.race([executeFn(args), expired]);
+          return await unlessAborted(Promise.resolve(executeFn(args)), timeout.signal);
+        } catch (error) {
+          if (error !== timeout.signal.reason) throw error;
+          return { errors: [timeoutError(timeoutMs)] };
         } finally {
           clearTimeout(timer);
         }

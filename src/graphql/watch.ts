@@ -1,3 +1,5 @@
+import { onAbort } from '../process/wait.ts';
+
 /**
  * An event stream that can be given up while it waits: a generator's own `return` would queue behind
  * the pending `next`, which may never settle, so the source is ended through its signal first.
@@ -7,25 +9,23 @@ export function watch<Event>(
   callerGone: AbortSignal,
 ): AsyncIterableIterator<Event> {
   const ended = new AbortController();
-  const end = () => ended.abort();
-  if (callerGone.aborted) end();
-  else callerGone.addEventListener('abort', end, { once: true });
+  const forget = onAbort(callerGone, () => ended.abort());
   const source = open(ended.signal)[Symbol.asyncIterator]();
   const done = { done: true, value: undefined } as const;
   const stop = async (): Promise<IteratorReturnResult<undefined>> => {
-    callerGone.removeEventListener('abort', end);
-    end();
+    forget();
+    ended.abort();
     await source.return?.();
     return done;
   };
   const next = async (): Promise<IteratorResult<Event>> => {
     const result = await source.next().catch((error: unknown) => {
-      callerGone.removeEventListener('abort', end);
+      forget();
       // A source may tell the end it was asked for by throwing.
       if (ended.signal.aborted) return done;
       throw error;
     });
-    if (result.done === true) callerGone.removeEventListener('abort', end);
+    if (result.done === true) forget();
     return result;
   };
   return {

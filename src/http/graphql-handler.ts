@@ -8,6 +8,7 @@ import { createErrorMask, executionTimeout, httpStatusOfErrors } from '../graphq
 import { documentLimits } from '../graphql/limits.ts';
 import { schema } from '../graphql/schema.ts';
 import type { Logger } from '../observability/logger.ts';
+import { onAbort } from '../process/wait.ts';
 import { HttpError } from './http-error.ts';
 import { readBody } from './request-body.ts';
 import { currentRequestId } from './request-context.ts';
@@ -101,10 +102,9 @@ async function pump(
   signal: AbortSignal,
 ): Promise<void> {
   const reader = body.getReader();
-  const cancel = () => {
+  const forget = onAbort(signal, () => {
     reader.cancel().catch(() => res.destroy());
-  };
-  signal.addEventListener('abort', cancel, { once: true });
+  });
   try {
     res.socket?.setNoDelay(true);
     while (!signal.aborted) {
@@ -116,7 +116,7 @@ async function pump(
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
-    signal.removeEventListener('abort', cancel);
+    forget();
     res.end();
   }
 }

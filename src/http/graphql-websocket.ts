@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ExecutionArgs, GraphQLError } from 'graphql';
@@ -107,16 +108,14 @@ export class GraphQLWebSocket {
 
   /** Tells every client to come back, and cuts those that do not answer within the grace. */
   async close(graceMs: number): Promise<void> {
-    const closed = [...this.#sockets.clients].map(
-      (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),
-    );
+    const closed = once(this.#sockets, 'close');
+    this.#sockets.close();
     for (const socket of this.#sockets.clients) socket.close(SERVICE_RESTART, 'Service restart');
     const timer = setTimeout(() => {
       for (const socket of this.#sockets.clients) socket.terminate();
     }, graceMs);
-    await Promise.all(closed);
+    await closed;
     clearTimeout(timer);
-    this.#sockets.close();
   }
 
   #accept(socket: WebSocket, request: IncomingMessage): void {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { ServerConfig } from '../config/config.ts';
@@ -199,20 +200,15 @@ function countRequest(metrics: Metrics, pathname: string, res: ServerResponse): 
   });
 }
 
-function listen(
+async function listen(
   server: Server,
   { HOST, PORT, PUBLIC_URL }: HttpServerDeps['config'],
 ): Promise<{ readonly url: string }> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(PORT, HOST, () => {
-      server.off('error', reject);
-      const { address, port, family } = server.address() as AddressInfo;
-      const isWildcard = address === '::' || address === '0.0.0.0';
-      const host = isWildcard ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
-      resolve({ url: PUBLIC_URL?.replace(/\/+$/, '') ?? `http://${host}:${port}` });
-    });
-  });
+  await once(server.listen(PORT, HOST), 'listening');
+  const { address, port, family } = server.address() as AddressInfo;
+  const isWildcard = address === '::' || address === '0.0.0.0';
+  const host = isWildcard ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
+  return { url: PUBLIC_URL?.replace(/\/+$/, '') ?? `http://${host}:${port}` };
 }
 
 async function close(
@@ -221,7 +217,7 @@ async function close(
   state: State,
   graceMs: number,
 ): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const closed = once(server.close(), 'close');
   state.isStopping = true;
   for (const end of state.streams) end();
   for (const socket of state.unused) socket.destroy();

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import type { EventMessage, ProgressMessage } from '../contract/messages.ts';
 import type { JobView } from '../domain/job-view.ts';
 import type { Segment } from '../domain/transcript.ts';
@@ -31,7 +32,7 @@ export class JobChannel {
   #version = 0;
   /** Progress messages received, so that a reader can tell how many it did not see. */
   #progressCount = 0;
-  readonly #waiting = new Set<() => void>();
+  readonly #changes = new EventEmitter().setMaxListeners(0);
 
   constructor(stored: StoredSnapshot) {
     this.#stored = stored;
@@ -119,22 +120,13 @@ export class JobChannel {
 
   #changed(): void {
     this.#version += 1;
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const wake of waiting) wake();
+    this.#changes.emit('change');
   }
 
   /** Resolves when the version is past `version`, or the signal aborts. */
   async changedSince(version: number, signal: AbortSignal): Promise<void> {
-    if (this.#version > version || signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        this.#waiting.delete(done);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      this.#waiting.add(done);
-      signal.addEventListener('abort', done, { once: true });
-    });
+    if (this.#version > version) return;
+    // It rejects only when the signal aborts.
+    await once(this.#changes, 'change', { signal }).catch(() => undefined);
   }
 }

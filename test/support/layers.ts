@@ -37,7 +37,15 @@ export const LAYERS: readonly Layer[] = [
   {
     folder: 'src/graphql',
     purpose: 'Pothos types, one file per noun; errors; limits',
-    folders: ['src/app', 'src/live', 'src/uploads', 'src/captions', 'src/observability', 'src/domain'],
+    folders: [
+      'src/app',
+      'src/live',
+      'src/uploads',
+      'src/captions',
+      'src/process',
+      'src/observability',
+      'src/domain',
+    ],
     packages: ['*'],
   },
   {

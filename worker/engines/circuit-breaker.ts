@@ -9,6 +9,7 @@ import {
   type IHalfOpenAfterBackoffContext,
   isBrokenCircuitError,
 } from 'cockatiel';
+import { onAbort, unlessAborted } from '../../src/process/wait.ts';
 
 /** closed: calls pass. open: they are refused. half-open: one probes, the others wait for it. */
 export type BreakerState = 'closed' | 'open' | 'half-open';
@@ -131,17 +132,14 @@ export class ServiceBreaker {
 }
 
 /** The promise's outcome, or the signal's reason when it aborts before the work has started. */
-export function withAbort<Result>(
+export async function withAbort<Result>(
   promise: Promise<Result>,
   signal: AbortSignal,
   hasStarted: () => boolean,
 ): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      if (!hasStarted()) reject(signal.reason);
-    };
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  const waiting = new AbortController();
+  const forget = onAbort(signal, () => {
+    if (!hasStarted()) waiting.abort(signal.reason);
   });
+  return unlessAborted(promise, waiting.signal).finally(forget);
 }
