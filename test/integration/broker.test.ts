@@ -41,7 +41,7 @@ afterAll(async () => {
   await nats?.dispose();
 });
 
-/** A chain of these events; gives its job and the sequence of its end. */
+/** Publishes a chain of these events; returns its job and the sequence of its end. */
 async function chain(...events: readonly EventMessage[]): Promise<{ jobId: string; end: number }> {
   const jobId = `job_${randomUUID().replaceAll('-', '')}`;
   let end = 0;
@@ -98,7 +98,7 @@ describe('a chain that ends in something that no one can read', () => {
     },
   );
 
-  it('gets no task; once the rows are past its end, it gets that failure', async () => {
+  it('gets no task, and gets that failure once the rows are past its end', async () => {
     const { jobId, end } = await brokenChain();
 
     expect(await broker.attemptForTask(jobId, { nextAttempt: 3, appliedSequence: end - 1 })).toBeNull();
@@ -134,7 +134,7 @@ describe('the attempt that a new task names', () => {
     expect(await broker.attemptForTask(jobId, { nextAttempt: 3, appliedSequence: 0 })).toBe(3);
   });
 
-  it('is the one that runs, so that the task is void when that one ends', async () => {
+  it('is the running one, so that the task is void when that run ends', async () => {
     const { jobId } = await chain(started);
     expect(await broker.attemptForTask(jobId, { nextAttempt: 3, appliedSequence: 0 })).toBe(2);
   });
@@ -145,7 +145,7 @@ describe('the attempt that a new task names', () => {
   });
 
   it.each(['completed', 'failed', 'released'] as const)(
-    'is none while the rows do not know of the end (%s), and the chain stays as it is',
+    'is none while the rows lack the end (%s), and the chain stays as it is',
     async (type) => {
       const { jobId, end } = await chain(started, ends(type));
       const rows = { nextAttempt: 3, appliedSequence: end - 1 };
@@ -155,12 +155,15 @@ describe('the attempt that a new task names', () => {
     },
   );
 
-  it.each(['failed', 'released'] as const)('follows on an end that the rows know (%s)', async (type) => {
-    const { jobId, end } = await chain(started, ends(type));
-    expect(await broker.attemptForTask(jobId, { nextAttempt: 1, appliedSequence: end })).toBe(3);
-  });
+  it.each(['failed', 'released'] as const)(
+    'is the next after an end that the rows have (%s)',
+    async (type) => {
+      const { jobId, end } = await chain(started, ends(type));
+      expect(await broker.attemptForTask(jobId, { nextAttempt: 1, appliedSequence: end })).toBe(3);
+    },
+  );
 
-  it('follows on an outcome that the rows know and refused, behind an event that opens the chain again', async () => {
+  it('is the next after an outcome that the rows refused, behind an event that opens the chain again', async () => {
     const { jobId, end } = await chain(started, ends('completed'));
     expect(await broker.attemptForTask(jobId, { nextAttempt: 3, appliedSequence: end })).toBe(4);
     expect((await readChainEnd(session.connection, jobId))?.event).toMatchObject({

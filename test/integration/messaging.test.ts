@@ -47,13 +47,13 @@ const newJobId = () => `job_${randomUUID().replaceAll('-', '')}`;
 const progress = { v: 2, attempt: 1, at: 1, stage: 'FETCHING', processedMs: 5, totalMs: null } as const;
 const unmeasured = { realtimeFactor: null, estimated: false, etaMs: null };
 
-test('streams are made once, and a second server finds the same epoch', async () => {
+test('streams are created once, and a second server gets the same epoch', async () => {
   const first = await ensureStreams(nc, log);
   expect(await ensureStreams(nc, log)).toEqual(first);
   expect(Date.parse(first.eventsCreatedAt)).toBeGreaterThan(0);
 });
 
-test('a stream that was made otherwise is refused with the fields that differ', async () => {
+test('a stream with another configuration is refused, with the fields that differ', async () => {
   const other = await startTestNats();
   const connection = await connectToNats({ url: other.url, name: 'test', log });
   const manager = await jetstreamManager(connection);
@@ -76,7 +76,7 @@ test('a lane’s concurrency changes while it exists', async () => {
   await ensureLanes(nc, 'whisper', { concurrency: 10 });
 });
 
-test('a task that is published twice lies in its lane once, and wakes workers', async () => {
+test('a task that is published twice is in its lane once, and wakes workers', async () => {
   const woken: string[] = [];
   const wake = nc.subscribe(wakeSubject('whisper'), {
     callback: (_, message) => void woken.push(message.subject),
@@ -97,7 +97,7 @@ test('a task that is published twice lies in its lane once, and wakes workers', 
   expect(await pullTask(nc, 'whisper', 'NORMAL')).toBeNull();
 });
 
-test('a task that is pulled is kept by heartbeats, given back by nak, and gone after ack', async () => {
+test('a pulled task is kept by heartbeats, given back by nak, and removed by ack', async () => {
   const task = aTask({ jobId: newJobId(), priority: 'HIGH' });
   const { sequence } = await publishTask(nc, task);
   const first = await pullTask(nc, 'whisper', 'HIGH');
@@ -105,12 +105,12 @@ test('a task that is pulled is kept by heartbeats, given back by nak, and gone a
   expect(await first?.heartbeat()).toBe(true);
   expect(await laneState(nc, 'whisper', 'HIGH')).toMatchObject({ pending: 0, ackPending: 1 });
   await first?.nak();
-  // Nobody answers a nak: the server may see the pull first.
+  // The server may get the pull before it has handled the nak.
   const pulls: Awaited<ReturnType<typeof pullTask>>[] = [];
   await eventually(async () => {
     pulls.push(await pullTask(nc, 'whisper', 'HIGH'));
     return pulls.at(-1) !== null;
-  }, 'it comes again');
+  }, 'it is delivered again');
   const second = pulls.at(-1);
   expect(second).toMatchObject({ task, deliveredCount: 2 });
   expect(await second?.ack()).toBe(true);
@@ -118,20 +118,20 @@ test('a task that is pulled is kept by heartbeats, given back by nak, and gone a
   expect(await tasksBelowAckFloor(nc, 'whisper', 'HIGH')).toEqual([]);
 });
 
-test('a task that nobody can read is taken off its lane', async () => {
+test('a task that cannot be read is taken off its lane', async () => {
   nc.publish(laneSubject('whisper', 'LOW'), '{"v":99}');
   await eventually(async () => (await laneState(nc, 'whisper', 'LOW')).pending === 1, 'it is in the lane');
   await expect(pullTask(nc, 'whisper', 'LOW')).rejects.toThrow(/message field v/);
-  await eventually(async () => (await laneState(nc, 'whisper', 'LOW')).ackPending === 0, 'it is gone');
+  await eventually(async () => (await laneState(nc, 'whisper', 'LOW')).ackPending === 0, 'it is removed');
 });
 
-test('a lane that does not exist yet gives no task and no crash', async () => {
-  // Old servers say nothing at all, new ones that nobody is there.
+test('a pull from a lane that does not exist yet gives no task', async () => {
+  // Old servers do not answer at all; new ones answer with status 503.
   const answer = await pullTask(nc, 'deepgram', 'LOW', 200).catch((error: unknown) => error);
   expect(answer === null || answer instanceof PullTimeoutError).toBe(true);
 });
 
-test('a chain takes an event only after the event that its writer saw last', async () => {
+test('a chain accepts an event only behind the one that its writer expects', async () => {
   const jobId = newJobId();
   expect(await readChainEnd(nc, jobId)).toBeNull();
   const started = aStartedEvent({ jobId, runId: 'a' });
@@ -144,7 +144,7 @@ test('a chain takes an event only after the event that its writer saw last', asy
   expect(await appendEvent(nc, next, last?.sequence ?? 0)).toMatchObject({ accepted: true });
 });
 
-test('an event whose answer was lost is told its first place when it is sent again', async () => {
+test('an event whose answer was lost gets its first place when it is sent again', async () => {
   const jobId = newJobId();
   const event = aStartedEvent({ jobId });
   const first = await appendEvent(nc, event, 0);
@@ -152,14 +152,14 @@ test('an event whose answer was lost is told its first place when it is sent aga
   expect(second).toEqual({ ...first, duplicate: true });
 });
 
-test('of many writers that race for one place exactly one wins', async () => {
+test('of many writers that race for one place, exactly one succeeds', async () => {
   const jobId = newJobId();
   const writers = Array.from({ length: 20 }, (_, index) => aStartedEvent({ jobId, runId: `w${index}` }));
   const results = await Promise.all(writers.map((event) => appendEvent(nc, event, 0)));
   expect(results.filter(({ accepted }) => accepted)).toHaveLength(1);
 });
 
-test('a chain that ends in something unknown says where', async () => {
+test('a chain that ends in an unknown version is a value that says so, with its sequence', async () => {
   const jobId = newJobId();
   nc.publish(eventSubject(jobId), '{"v":99}');
   await nc.flush();
@@ -168,20 +168,20 @@ test('a chain that ends in something unknown says where', async () => {
   expect(end?.sequence).toBeGreaterThan(0);
 });
 
-test('a cancel is told to who listens, kept for who comes later, and can be forgotten', async () => {
+test('a cancel reaches the worker that runs now, is stored for one that starts later, and can be removed', async () => {
   const jobId = newJobId();
-  const heard: string[] = [];
-  const watching = watchControl(nc, jobId, (message) => heard.push(message.action));
+  const received: string[] = [];
+  const watching = watchControl(nc, jobId, (message) => received.push(message.action));
   const message = { v: 2, jobId, action: 'cancel', at: 5, reason: 'wrong file' } as const;
   await publishCancel(nc, message);
-  await eventually(() => heard.length === 1, 'the cancel is heard');
+  await eventually(() => received.length === 1, 'the cancel is received');
   expect(await readControl(nc, jobId)).toEqual(message);
   await clearControl(nc, jobId);
   expect(await readControl(nc, jobId)).toBeNull();
   watching.stop();
 });
 
-test('live readers get events and progress, and malformed messages apart', async () => {
+test('live readers get events and progress, and malformed messages separately', async () => {
   const jobId = newJobId();
   const seen: unknown[] = [];
   const malformed: string[] = [];
@@ -196,7 +196,7 @@ test('live readers get events and progress, and malformed messages apart', async
   await appendEvent(nc, { ...eventFields({ jobId }), type: 'canceled' }, sequence);
   publishProgress(nc, { ...progress, ...unmeasured, jobId, runId: 'i' });
   nc.publish(eventSubject('broken'), 'x');
-  await eventually(() => seen.length === 3 && malformed.length === 1, 'all is heard');
+  await eventually(() => seen.length === 3 && malformed.length === 1, 'everything is received');
   expect(seen).toEqual(['started', 'canceled', 5]);
   expect(await readProgress(nc, jobId)).toMatchObject({ processedMs: 5 });
   live.stop();
@@ -247,12 +247,12 @@ test('a run is active by its progress, and not by that of a former run', async (
   const silent = isRunActive(nc, { jobId, runId: 'new' }, 300);
   publishProgress(nc, { ...progress, ...unmeasured, jobId, runId: 'old' });
   expect(await silent).toBe(false);
-  const heard = isRunActive(nc, { jobId, runId: 'new' }, 5_000);
+  const active = isRunActive(nc, { jobId, runId: 'new' }, 5_000);
   publishProgress(nc, { ...progress, ...unmeasured, jobId, runId: 'new' });
-  expect(await heard).toBe(true);
+  expect(await active).toBe(true);
 });
 
-test('the reader of all events outlives a killed nats-server and leaves no consumer behind', async () => {
+test('reading all events survives a killed nats-server, and leaves no consumer behind', async () => {
   const jobId = newJobId();
   const stop = new AbortController();
   const read: ReadEvent[] = [];
@@ -262,14 +262,14 @@ test('the reader of all events outlives a killed nats-server and leaves no consu
     }
   })();
   const first = await appendEvent(nc, aStartedEvent({ jobId }), 0);
-  await eventually(() => read.length >= 2, 'the events of before are read');
+  await eventually(() => read.length >= 2, 'the earlier events are read');
   expect(read[0]).toMatchObject({ jobId: 'broken', event: null, messageId: '' });
   expect(read[0]?.malformed?.message).toMatch(/JSON/);
 
   await nats.kill();
   await nats.restart();
   await appendEvent(nc, { ...eventFields({ jobId }), type: 'canceled' }, first.accepted ? first.sequence : 0);
-  await eventually(() => read.length === 3, 'the event of after is read', 30_000);
+  await eventually(() => read.length === 3, 'the later event is read', 30_000);
   expect(read.map((event) => event.event?.type ?? null)).toEqual([null, 'started', 'canceled']);
   stop.abort();
   await reading;

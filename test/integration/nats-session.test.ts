@@ -5,7 +5,7 @@ import { NatsSession } from '../../src/messaging/session.ts';
 import { eventually } from '../support/edge.ts';
 import { startTestNats } from '../support/nats.ts';
 
-it('makes another connection when the first is closed for good, and ends when it is told to', async () => {
+it('connects again after a connection was closed for good, and ends when it is closed itself', async () => {
   const nats = await startTestNats();
   onTestFinished(() => nats.dispose());
   const log = pino({ level: 'silent' });

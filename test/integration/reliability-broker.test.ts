@@ -3,8 +3,8 @@ import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { STREAMS } from '../../src/contract/subjects.ts';
 import { deleteTask, laneState } from '../../src/messaging/tasks.ts';
-import { endWorker, type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
-import { eventually, typesOf } from '../support/worker-rig.ts';
+import { type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
+import { endWorker, eventually, typesOf } from '../support/worker-rig.ts';
 
 /** What happens while NATS is away, comes back without what it held, or has no room left. */
 let rig: FaultRig;

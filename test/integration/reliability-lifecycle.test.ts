@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { endWorker, type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
-import { eventually } from '../support/worker-rig.ts';
+import { type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
+import { endWorker, eventually } from '../support/worker-rig.ts';
 
 /** Retries, dead letters, pauses, times and cancels, from the API to a worker and back. */
 let rig: FaultRig;

@@ -4,11 +4,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { createLogger } from '../../src/observability/logger.ts';
 import { migrate } from '../../src/storage/migrate.ts';
-import { endWorker, type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
+import { type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { startServerProcess, type TestServer } from '../support/processes.ts';
 import { TransportDialogue } from '../support/transport-dialogue.ts';
-import { eventually } from '../support/worker-rig.ts';
+import { endWorker, eventually } from '../support/worker-rig.ts';
 
 /** What happens when servers die, hang, leave, or meet a database that is not theirs. */
 let rig: FaultRig;

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { publishTask } from '../../src/messaging/tasks.ts';
 import { aTask } from '../support/builders.ts';
-import { endWorker, type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
-import { eventually, segmentsOf, typesOf } from '../support/worker-rig.ts';
+import { type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
+import { endWorker, eventually, segmentsOf, typesOf } from '../support/worker-rig.ts';
 
 /** What happens to jobs when their workers die, freeze, leave or are handed the same task twice. */
 let rig: FaultRig;

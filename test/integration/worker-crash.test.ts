@@ -18,7 +18,7 @@ function expectWholeTranscript(events: readonly EventMessage[], url: string): vo
   );
 }
 
-test('a killed worker’s job continues on another at its checkpoint, without a gap or a repeat', async () => {
+test('the job of a killed worker continues on another one at its checkpoint, without a gap or a repeat', async () => {
   const doomed = await rig.spawnWorker();
   const task = await rig.task('killed/14/1000/100');
   await rig.eventsUntil(task.jobId, (event) => event.segmentCount >= 4);
@@ -42,7 +42,7 @@ test('a killed worker’s job continues on another at its checkpoint, without a 
   await heir.drain(0);
 });
 
-test('a frozen worker that wakes up after another took its job adds nothing to it', async () => {
+test('a frozen worker that resumes after another one took its job adds nothing to it', async () => {
   const zombie = await rig.spawnWorker();
   const task = await rig.task('frozen/30/1000/100');
   await rig.eventsUntil(task.jobId, (event) => event.segmentCount >= 3);
@@ -57,7 +57,7 @@ test('a frozen worker that wakes up after another took its job adds nothing to i
   expect(events.filter((event) => event.type === 'completed')).toHaveLength(1);
   expectWholeTranscript(events, task.audio.url);
 
-  // The former zombie is a sound worker again.
+  // The resumed worker takes tasks again.
   await heir.drain(0);
   const next = await rig.task('after/2/1000/10');
   await rig.eventsUntil(next.jobId, (event) => event.type === 'completed');
@@ -66,7 +66,7 @@ test('a frozen worker that wakes up after another took its job adds nothing to i
   expect(await once(zombie, 'exit')).toEqual([0, null]);
 });
 
-test('nothing of a worker’s files is left once it is gone', async () => {
+test('the files of a killed worker are removed when the next one starts', async () => {
   const doomed = await rig.spawnWorker();
   const task = await rig.task('files/200/1000/50');
   await rig.eventsUntil(task.jobId, (event) => event.type === 'started');

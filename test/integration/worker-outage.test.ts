@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => rig.stop());
 
-test('a run outlives a kill and restart of nats-server, and its transcript is whole', async () => {
+test('a run survives a kill and restart of nats-server, and its transcript is complete', async () => {
   const worker = await rig.worker();
   const task = await rig.task('restart/25/1000/100');
   await rig.eventsUntil(task.jobId, (event) => event.segmentCount >= 3);
@@ -32,7 +32,7 @@ test('a run outlives a kill and restart of nats-server, and its transcript is wh
   await worker.drain(0);
 });
 
-test('a cancel that a disconnected worker did not hear reaches it all the same', async () => {
+test('a cancel that a disconnected worker missed reaches it at its next heartbeat', async () => {
   const worker = await rig.worker();
   const task = await rig.task('unheard/1000/1000/50');
   await rig.eventsUntil(task.jobId, (event) => event.type === 'segments');
@@ -45,7 +45,7 @@ test('a cancel that a disconnected worker did not hear reaches it all the same',
   await worker.drain(0);
 });
 
-test('a worker without NATS for too long gives its run up without a word, and the job starts again later', async () => {
+test('a worker without NATS for too long ends its run without another event, and the job starts again later', async () => {
   const aborted: unknown[] = [];
   const engine = await createEngine({ env: {}, log: rig.log });
   const transcribe = engine.transcribe.bind(engine);
@@ -66,7 +66,7 @@ test('a worker without NATS for too long gives its run up without a word, and th
   const task = await rig.task('outage/40/1000/100');
   await rig.eventsUntil(task.jobId, (event) => event.segmentCount >= 3);
   await rig.nats.kill();
-  await eventually(() => aborted.length > 0, 'the run is given up');
+  await eventually(() => aborted.length > 0, 'the run is ended');
   expect(aborted[0]).toMatchObject({ name: 'FencedError' });
   await rig.nats.restart();
   const events = await rig.eventsUntil(task.jobId, ends, 30_000);

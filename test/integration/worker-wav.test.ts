@@ -15,14 +15,14 @@ beforeAll(async () => {
 });
 afterAll(() => rig.stop());
 
-/** A recording of ten seconds without any sound in it: the engine below makes up what is said. */
+/** A recording of ten seconds of silence: the engine below invents the text. */
 const audio: AudioPipeline = {
   async fetch(_, { directory }) {
     const path = join(directory, 'source');
     await writeFile(path, 'audio');
     return { path, sizeBytes: 5, sha256: 'f'.repeat(64), contentType: 'audio/mpeg' };
   },
-  open: () => Promise.reject(new Error('not for wav engines')),
+  open: () => Promise.reject(new Error('wav engines do not open the source')),
   async decode(_, { directory }) {
     const path = join(directory, 'decoded.wav');
     await writeFile(path, 'wav');
@@ -38,7 +38,7 @@ const audio: AudioPipeline = {
   },
 };
 
-/** Says one thing at the start of each piece, but for the second, which is silent. */
+/** Reports one segment at the start of each piece except the second. */
 function anEngine(pieces: WavPiece[]): WavEngine {
   return {
     engine: 'WHISPER',
@@ -59,7 +59,7 @@ function anEngine(pieces: WavPiece[]): WavEngine {
   };
 }
 
-test('pieces become one transcript, silence moves the checkpoint, and the first language is kept', async () => {
+test('pieces become one transcript, a silent piece moves the checkpoint, and the first language is kept', async () => {
   const pieces: WavPiece[] = [];
   const worker = await rig.worker({ engine: anEngine(pieces), audio });
   const task = await rig.task('wav');

@@ -45,7 +45,7 @@ test('a task becomes a chain of events from started to completed, with every seg
   await rig.laneEmpty();
 });
 
-test('a second task of a finished job is acknowledged without a second run', async () => {
+test('a second task of a finished job is dropped', async () => {
   const worker = await rig.worker();
   const task = await rig.task('twice/2/1000/10');
   const before = await rig.eventsUntil(task.jobId, ends);
@@ -66,7 +66,7 @@ test('a second task of a running job does not steal it', async () => {
   await Promise.all(workers.map((worker) => worker.drain(0)));
 });
 
-test('two workers with two tasks of one job race for its start, and one wins', async () => {
+test('two workers with two tasks of one job race for its start, and one succeeds', async () => {
   const workers = [await rig.worker({ slots: 4 }), await rig.worker({ slots: 4 })];
   const tasks = await Promise.all(
     Array.from({ length: 6 }, async (_, index) => {
@@ -84,7 +84,7 @@ test('two workers with two tasks of one job race for its start, and one wins', a
   await Promise.all(workers.map((worker) => worker.drain(0)));
 });
 
-test('a job that was canceled before a worker had it never starts', async () => {
+test('a job that was canceled before a worker had it does not start', async () => {
   const task = await rig.task('never/3/1000/10');
   await cancel(task.jobId);
   const worker = await rig.worker();
@@ -94,7 +94,7 @@ test('a job that was canceled before a worker had it never starts', async () => 
   await worker.drain(0);
 });
 
-test('a running job lets go when it is canceled, and keeps what it has', async () => {
+test('a run ends when its job is canceled, and keeps its segments', async () => {
   const worker = await rig.worker();
   const task = await rig.task('canceled/1000/1000/50');
   await rig.eventsUntil(task.jobId, (event) => event.type === 'segments');
@@ -106,7 +106,7 @@ test('a running job lets go when it is canceled, and keeps what it has', async (
   await worker.drain(0);
 });
 
-test('a worker that shuts down gives its job back, and another continues it at once where it stopped', async () => {
+test('a worker that shuts down gives its job back, and another one continues it at once where it stopped', async () => {
   const first = await rig.worker();
   const task = await rig.task('released/12/1000/100');
   await rig.eventsUntil(task.jobId, (event) => event.segmentCount >= 3);
@@ -145,7 +145,7 @@ test('an engine’s failure becomes a failed event of its kind', async () => {
   await worker.drain(0);
 });
 
-test('a recording without speech fails as such', async () => {
+test('a recording without speech fails with NO_SPEECH', async () => {
   const worker = await rig.worker();
   const task = await rig.task('silent/3/1000/10?silent=1');
   const events = await rig.eventsUntil(task.jobId, ends);
@@ -153,7 +153,7 @@ test('a recording without speech fails as such', async () => {
   await worker.drain(0);
 });
 
-test('an attempt that takes too long fails with a timeout and keeps its checkpoint', async () => {
+test('a run that takes too long fails with a timeout and keeps its checkpoint', async () => {
   const worker = await rig.worker();
   const limits = { maxAudioBytes: 1e9, maxAudioMs: 1e9, runTimeoutMs: 700, maxLostRuns: 3 };
   const task = await rig.task('slow/1000/1000/50', { limits });
@@ -163,7 +163,7 @@ test('an attempt that takes too long fails with a timeout and keeps its checkpoi
   await worker.drain(0);
 });
 
-test('a job whose workers vanished three times is given up', async () => {
+test('a job that lost three runs fails', async () => {
   const task = await rig.task('poison/3/1000/10', { priority: 'LOW' });
   const lost = aStartedEvent({ jobId: task.jobId, runId: 'gone', attempt: 3, lostRuns: 2 });
   await appendEvent(rig.nc, lost, 0);
@@ -200,7 +200,7 @@ test('the most urgent lane is served first', async () => {
   await worker.drain(0);
 });
 
-test('progress never falls, ends at the whole, and announcements say what the worker does', async () => {
+test('progress never falls, and announcements have the state of the worker', async () => {
   const progress: { jobId: string; processedMs: number; totalMs: number | null; stage: string }[] = [];
   const announced: WorkerAnnouncement[] = [];
   const live = subscribeLive(rig.nc, {
@@ -215,7 +215,10 @@ test('progress never falls, ends at the whole, and announcements say what the wo
   const task = await rig.task('progress/20/1000/60');
   await rig.eventsUntil(task.jobId, ends);
   await worker.drain(1_000);
-  await eventually(() => announced.some(({ status }) => status === 'DRAINING'), 'the worker says it drains');
+  await eventually(
+    () => announced.some(({ status }) => status === 'DRAINING'),
+    'the worker announces that it drains',
+  );
   live.stop();
 
   const processed = progress

@@ -1,16 +1,13 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { jetstreamManager } from '@nats-io/jetstream';
 import pg from 'pg';
 import type { EventMessage } from '../../src/contract/messages.ts';
 import { laneConsumer, STREAMS } from '../../src/contract/subjects.ts';
 import { JOB_PRIORITIES } from '../../src/domain/vocabulary.ts';
 import { connectToNats, type NatsConnection } from '../../src/messaging/connection.ts';
-import { readEvents } from '../../src/messaging/event-reader.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { GraphQLClient, type Variables } from './graphql-client.ts';
 import { JobCalls } from './job-calls.ts';
@@ -18,9 +15,9 @@ import { startTestNats, type TestNats } from './nats.ts';
 import { createTestDatabase } from './postgres.ts';
 import { startServerProcess, type TestServer } from './processes.ts';
 import { scriptOf } from './scripted-engine.mjs';
-import { eventually, QUICK_ACK_WAIT_MS, QUICK_TIMING } from './worker-rig.ts';
+import { endWorker, eventually, QUICK_ACK_WAIT_MS, spawnWorker, storedEvents } from './worker-rig.ts';
 
-/** So that retries come soon and missing tasks are noticed within seconds. */
+/** Retries come soon, and missing tasks are noticed within seconds. */
 const QUICK_SERVER = {
   LOG_LEVEL: 'info',
   RETRY_BASE_SECONDS: '0.05',
@@ -38,7 +35,7 @@ export interface FaultRigOptions {
   readonly serverEnv?: (databaseUrl: string) => Promise<Readonly<Record<string, string>>>;
 }
 
-/** Real servers and workers of the scripted engine, with everything that a test may break. */
+/** Real servers, and workers of the scripted engine, with everything that a test may break. */
 export interface FaultRig {
   readonly databaseUrl: string;
   readonly nats: TestNats;
@@ -51,16 +48,16 @@ export interface FaultRig {
   clientOf(server: TestServer): { readonly client: GraphQLClient; readonly jobs: JobCalls };
   /** A worker with short times, as a process; resolves when it takes tasks. */
   spawnWorker(): Promise<ChildProcess>;
-  /** Submits a script of the scripted engine, such as `seed/4/1000/50?fail=AUDIO@1`; gives the job's id. */
+  /** Submits a script of the scripted engine, such as `seed/4/1000/50?fail=AUDIO@1`; returns the job's id. */
   submit(script: string, input?: Variables): Promise<string>;
-  /** Makes the lanes as impatient as the workers; a server that meets new streams makes them patient again. */
+  /** Gives the lanes the workers' short times; a server that finds new streams sets its own again. */
   quickenLanes(): Promise<void>;
   query<Row extends pg.QueryResultRow>(sql: string, parameters?: unknown[]): Promise<Row[]>;
   /** The job's events that are stored now. */
   eventsOf(jobId: string): Promise<readonly EventMessage[]>;
   /** The texts of the job's segments once it is COMPLETED. @throws Error when it ends otherwise. */
   completedTexts(jobId: string): Promise<readonly string[]>;
-  /** Once so many segments of the job are stored in EVENTS. */
+  /** Resolves when so many segments of the job are stored in EVENTS. */
   reaches(jobId: string, segmentCount: number): Promise<void>;
   stop(): Promise<void>;
 }
@@ -109,7 +106,7 @@ export async function startFaultRig(options: FaultRigOptions = {}): Promise<Faul
   const [first] = servers;
   if (first === undefined) throw new RangeError('a rig has at least one server');
   const { client, jobs } = clientOf(first);
-  const events = (jobId: string) => eventsOf(nc, jobId);
+  const events = (jobId: string) => storedEvents(nc, jobId);
   const rig: FaultRig = {
     ...{ databaseUrl: database.url, nats, nc, servers, client, jobs, startServer, clientOf, stop },
     spawnWorker: async () => {
@@ -138,23 +135,6 @@ export async function startFaultRig(options: FaultRigOptions = {}): Promise<Faul
   return rig;
 }
 
-async function spawnWorker(natsUrl: string, directory: string): Promise<ChildProcess> {
-  const program = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
-  const worker = fork(program, [natsUrl, directory, JSON.stringify(QUICK_TIMING)], {
-    execArgv: ['--import', 'tsx'],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
-  await once(worker, 'message');
-  return worker;
-}
-
-/** Kills it, if it is still there, and waits for its end. */
-export async function endWorker(worker: ChildProcess): Promise<void> {
-  if (worker.exitCode !== null || worker.signalCode !== null) return;
-  worker.kill('SIGKILL');
-  await once(worker, 'exit');
-}
-
 async function quickenLanes(nc: NatsConnection): Promise<void> {
   const manager = await jetstreamManager(nc, { checkAPI: false });
   await eventually(async () => {
@@ -165,7 +145,7 @@ async function quickenLanes(nc: NatsConnection): Promise<void> {
       }
       return true;
     } catch {
-      return false; // The leader has not made them yet.
+      return false; // The leader has not created them yet.
     }
   }, 'the lanes exist');
 }
@@ -184,23 +164,7 @@ async function query<Row extends pg.QueryResultRow>(
   }
 }
 
-async function eventsOf(nc: NatsConnection, jobId: string): Promise<readonly EventMessage[]> {
-  const events: EventMessage[] = [];
-  const manager = await jetstreamManager(nc, { checkAPI: false });
-  const { state } = await manager.streams.info(STREAMS.events);
-  if (state.messages === 0) return events;
-  const read = new AbortController();
-  for await (const { jobId: of, event, pending } of readEvents(nc, {
-    fromSequence: 1,
-    signal: read.signal,
-  })) {
-    if (of === jobId && event !== null) events.push(event);
-    if (pending === 0) read.abort();
-  }
-  return events;
-}
-
-/** What each segment of a script's recording says. */
+/** The text of each segment of a script's recording. */
 export function textsOf(script: string): readonly string[] {
   return scriptOf(`https://script.test/${script}`)?.segments.map(({ text }) => text) ?? [];
 }

@@ -1,16 +1,17 @@
 import { applyEvent } from '../../src/app/apply-event.ts';
-import { type EventMessage, endsRun, type TaskMessage } from '../../src/contract/messages.ts';
-import { deadlineFailure } from '../../src/domain/failures.ts';
+import type { EventMessage, TaskMessage } from '../../src/contract/messages.ts';
+import { deadlineFailure, poisonFailure } from '../../src/domain/failures.ts';
 import { admissionOf, type Job } from '../../src/domain/job.ts';
 import type { JobUpdate } from '../../src/domain/job-update.ts';
 import { advance } from '../../src/domain/lifecycle.ts';
 import type { Refusal, ServerEvent } from '../../src/domain/lifecycle-events.ts';
 import type { Checkpoint, Segment } from '../../src/domain/transcript.ts';
 import { type AttemptOutcome, type Failure, isFinal } from '../../src/domain/vocabulary.ts';
+import { endingEvent, type ServerEnd } from '../../src/messaging/server-events.ts';
 import { decideRun, type RunPlan } from '../../worker/run/decide-run.ts';
 import { aSegment, aTask, JOB_ID, later, NOON, POLICY } from './builders.ts';
 
-/** What the recording says, whoever transcribes it. */
+/** The transcript of the recording, whichever worker makes it. */
 export const SCRIPT: readonly Segment[] = Array.from({ length: 4 }, (_, index) =>
   aSegment({ index, startMs: index * 1_000, endMs: index * 1_000 + 900, text: `Sentence ${index}.` }),
 );
@@ -18,7 +19,6 @@ export const SCRIPT: readonly Segment[] = Array.from({ length: 4 }, (_, index) =
 type DraftOf<Event> = Event extends EventMessage ? Omit<Event, keyof Common> : never;
 type Common = Omit<Extract<EventMessage, { type: 'canceled' }>, 'type'>;
 type Draft = DraftOf<EventMessage>;
-type ServerDraft = Extract<Draft, { type: 'canceled' | 'lost' | 'failed' }>;
 
 interface Run {
   readonly runId: string;
@@ -29,17 +29,16 @@ interface Run {
 }
 
 /**
- * One job in a model of the whole service: the broker's tasks and its chain of events, workers that decide
- * as the real ones do, the projector, and the rows. Each method is something that may happen next; where it
- * can't, nothing happens.
+ * One job in a model of the whole service: tasks, the chain of events, the projector and the rows, with the decisions of
+ * the real server and workers. Each method is something that may happen next; where it cannot, it does nothing.
  */
 export class Fleet {
   job: Job;
-  /** EVENTS, as far as it is about this job; only the fence's winner appends. */
+  /** The job's events in EVENTS. */
   readonly chain: EventMessage[] = [];
-  /** How much of the chain the projector has read. */
+  /** How many events of the chain the projector has read. */
   read = 0;
-  /** Length of the chain when the job was last retried by hand. */
+  /** The length of the chain when the job was last retried by hand. */
   retriedAt = 0;
   transcript: Segment[] = [];
   readonly attempts = new Map<number, AttemptOutcome | null>();
@@ -84,20 +83,13 @@ export class Fleet {
   cancel(): void {
     this.#advance({ type: 'cancelRequested' });
     if (admissionOf(this.job) === null) return;
-    if (this.job.status === 'QUEUED' && this.#mayEnd()) this.apply(this.#endRun({ type: 'canceled' }));
-    else this.#cancelSent = true;
+    if (this.job.status === 'QUEUED' && this.#endRun({ type: 'canceled' })) return;
+    this.#cancelSent = true;
   }
 
-  #mayEnd(): boolean {
-    const tail = this.#tail;
-    return tail === null || (endsRun(tail) && tail.type !== 'completed' && tail.type !== 'canceled');
-  }
-
-  /** The reconciler gives up a run that was silent for long; stored at once, before the projector comes by. */
+  /** The reconciler ends a run that was silent for too long. */
   lose(): void {
-    if (this.job.status !== 'PROCESSING' || this.#tail === null || endsRun(this.#tail)) return;
-    this.#run = null;
-    this.apply(this.#endRun({ type: 'lost' }));
+    if (this.job.status === 'PROCESSING' && this.#endRun({ type: 'lost' })) this.#run = null;
   }
 
   /** The deadline passes while the job waits. */
@@ -106,26 +98,18 @@ export class Fleet {
     if (deadline === null || isFinal(status) || status === 'PROCESSING') return;
     this.now = new Date(Math.max(this.now.getTime(), deadline.getTime()));
     const refusal = this.#advance({ type: 'deadlinePassed' });
-    if (refusal !== 'ON_CHAIN' || !this.#mayEnd()) return;
-    this.apply(this.#endRun({ type: 'failed', failure: deadlineFailure(null), requestId: null }));
+    if (refusal === 'ON_CHAIN') this.#endRun({ type: 'failed', failure: deadlineFailure(null) });
   }
 
-  /** As the broker's adapter does it; the chain's fence lets it. */
-  #endRun(end: ServerDraft): EventMessage {
+  /** The server ends a run or a job on the chain and stores that at once, without waiting for the projector. */
+  #endRun(end: ServerEnd): boolean {
     const tail = this.#tail;
-    const behind = tail === null || tail.attempt < this.job.attempt;
-    const next = behind || end.type === 'failed';
-    const { generation, segmentCount, checkpointMs, language } = tail ?? this.job.checkpoint;
-    const event: EventMessage = {
-      ...{ v: 2, jobId: JOB_ID, runId: `server-${this.#runIds++}`, at: this.now.getTime() },
-      attempt: next ? Math.max(this.job.attempt, tail?.attempt ?? 0) + 1 : tail.attempt,
-      ordinal: next ? 1 : tail.ordinal + 1,
-      ...{ generation, segmentCount, checkpointMs, language },
-      lostRuns: (tail?.lostRuns ?? 0) + (end.type === 'lost' ? 1 : 0),
-      ...end,
-    };
+    const last = tail === null ? null : { event: tail, malformed: null, sequence: this.chain.length };
+    const event = endingEvent(JOB_ID, last, end, this.job.attempt, this.now);
+    if (event === null) return false;
     this.chain.push(event);
-    return event;
+    this.apply(event);
+    return true;
   }
 
   retry(startOver: boolean): void {
@@ -134,7 +118,7 @@ export class Fleet {
     if (startOver) this.transcript = [];
   }
 
-  /** The projector reads on; returns why it refused, or null. */
+  /** The projector reads the next event. @returns why it was refused, or null. */
   project(): Refusal | null {
     const event = this.chain[this.read];
     if (event === undefined) return null;
@@ -191,10 +175,10 @@ export class Fleet {
       this.#append({ type: 'started', workerId: 'wrk_1', engine: task.engine, model: 'base' });
     }
     if (decision.action === 'cancel') this.#end({ type: 'canceled' });
-    if (decision.action === 'fail') this.fail(GIVEN_UP);
+    if (decision.action === 'fail') this.fail(poisonFailure(plan.lostRuns));
   }
 
-  hearAudio(): void {
+  measureAudio(): void {
     const audio = { durationMs: 4_000, codec: 'mp3', sampleRate: 44_100, channels: 1 };
     this.#append({ type: 'audio', ...audio, sizeBytes: null, sha256: null });
   }
@@ -221,18 +205,18 @@ export class Fleet {
     this.#end({ type: 'failed', failure, requestId: null });
   }
 
-  /** The run hears that it shall let go. */
-  obey(): void {
+  /** The run receives the cancel. */
+  receiveCancel(): void {
     if (this.#cancelSent) this.#end({ type: 'canceled' });
   }
 
-  /** The worker shuts down; its task is delivered again. */
+  /** The worker shuts down. Its task is delivered again. */
   release(): void {
     this.#append({ type: 'released' });
     this.#run = null;
   }
 
-  /** The worker dies or hangs; whatever it says later, the fence refuses. */
+  /** The worker dies or freezes. The chain refuses what it publishes later. */
   vanish(): void {
     this.#run = null;
   }
@@ -269,10 +253,3 @@ export class Fleet {
     this.#tasks = this.#tasks.filter((each) => each !== task);
   }
 }
-
-const GIVEN_UP: Failure = {
-  kind: 'WORKER_LOST',
-  code: 'WORKER_LOST_REPEATEDLY',
-  message: 'The worker vanished too often.',
-  retryable: false,
-};

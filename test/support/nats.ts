@@ -7,13 +7,13 @@ import { startNatsServer } from '../../src/local/nats-server.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 
 export interface TestNats extends LocalService {
-  /** Starts it again, after `stop` or `kill` or while it runs, on the same port with the same data. */
+  /** Starts it again with the same port and data, after `stop` or `kill` or while it runs. */
   restart(): Promise<void>;
   /** Stops it and removes its data; `stop` alone keeps them for a restart. */
   dispose(): Promise<void>;
 }
 
-/** A nats-server with JetStream of the test file's own, in a folder of its own, on a free port. */
+/** A nats-server with JetStream for one test file, with a folder of its own and a free port. */
 export async function startTestNats(): Promise<TestNats> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'transcription-nats-'));
   const log = createLogger('test', process.env.LOG_LEVEL ?? 'warn');

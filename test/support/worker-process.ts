@@ -5,10 +5,7 @@ import type { WorkerTiming } from '../../worker/timing.ts';
 import { startWorker } from '../../worker/worker.ts';
 import { createEngine } from './scripted-engine.mjs';
 
-/**
- * A worker as a process of its own with times that a test chose, so that it can be killed and frozen; see
- * `spawnWorker` in worker-rig.ts.
- */
+/** A worker as a process of its own, with the test's times, to kill and freeze; see `spawnWorker` in worker-rig.ts. */
 const [url = '', directory = '', timing = '{}'] = process.argv.slice(2);
 const log = createLogger('worker', process.env.LOG_LEVEL ?? 'silent');
 const nc = await connectToNats({ url, name: 'worker', log });

@@ -4,8 +4,11 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { jetstreamManager } from '@nats-io/jetstream';
 import type { EventMessage, TaskMessage } from '../../src/contract/messages.ts';
+import { STREAMS } from '../../src/contract/subjects.ts';
 import { connectToNats, type NatsConnection } from '../../src/messaging/connection.ts';
 import { readEvents } from '../../src/messaging/event-reader.ts';
 import { ensureLanes, ensureStreams } from '../../src/messaging/streams.ts';
@@ -19,7 +22,7 @@ import { aTask } from './builders.ts';
 import { startTestNats, type TestNats } from './nats.ts';
 import { createEngine } from './scripted-engine.mjs';
 
-/** The protocol's times, shortened so that a test sees takeovers and fences within seconds. */
+/** The times of the protocol, shortened so that takeovers and fences happen within seconds. */
 export const QUICK_TIMING: Partial<WorkerTiming> = {
   heartbeatMs: 400,
   fenceMs: 2_500,
@@ -38,19 +41,19 @@ export interface WorkerRig {
   readonly log: Logger;
   readonly directory: string;
   worker(options?: Partial<WorkerOptions>): Promise<RunningWorker & { readonly connection: NatsConnection }>;
-  /** A worker as a process of its own, to be killed and frozen; resolves when it takes tasks. */
+  /** A worker as a process of its own, to kill and freeze; resolves when it takes tasks. */
   spawnWorker(): Promise<ChildProcess>;
   /** Publishes a task for a script of the scripted engine, such as `seed/4/1000/50`. */
   task(script: string, change?: Partial<TaskMessage>): Promise<TaskMessage>;
   /** All events of a job that are stored now. */
   eventsOf(jobId: string): Promise<readonly EventMessage[]>;
-  /** Events of a job, once one of them fulfils the condition. */
+  /** The events of a job up to the first one that meets the condition. */
   eventsUntil(
     jobId: string,
     condition: (event: EventMessage) => boolean,
     withinMs?: number,
   ): Promise<readonly EventMessage[]>;
-  /** Once no task of the lane waits or is held. */
+  /** Resolves when no task of the lane waits or is held. */
   laneEmpty(priority?: TaskMessage['priority']): Promise<void>;
   stop(): Promise<void>;
 }
@@ -76,7 +79,7 @@ export async function startWorkerRig(): Promise<WorkerRig> {
       events.push(read.event);
       if (condition(read.event)) return events;
     }
-    throw new Error(`no such event of ${jobId}; there are ${events.map((event) => event.type).join(', ')}`);
+    throw new Error(`no such event of ${jobId} among ${events.map((event) => event.type).join(', ')}`);
   }
 
   return {
@@ -106,18 +109,9 @@ export async function startWorkerRig(): Promise<WorkerRig> {
       return { ...running, connection };
     },
     async spawnWorker() {
-      const program = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
-      const child = fork(program, [nats.url, directory, JSON.stringify(QUICK_TIMING)], {
-        execArgv: ['--import', 'tsx'],
-        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      });
-      stops.push(async () => {
-        if (child.exitCode !== null || child.signalCode !== null) return;
-        child.kill('SIGKILL');
-        await once(child, 'exit');
-      });
-      await once(child, 'message');
-      return child;
+      const worker = await spawnWorker(nats.url, directory);
+      stops.push(() => endWorker(worker));
+      return worker;
     },
     async task(script, change = {}) {
       const task = aTask({
@@ -128,15 +122,7 @@ export async function startWorkerRig(): Promise<WorkerRig> {
       await publishTask(nc, task);
       return task;
     },
-    async eventsOf(jobId) {
-      const done = new AbortController();
-      const events: EventMessage[] = [];
-      for await (const read of readEvents(nc, { fromSequence: 1, signal: done.signal })) {
-        if (read.jobId === jobId && read.event !== null) events.push(read.event);
-        if (read.pending === 0) done.abort();
-      }
-      return events;
-    },
+    eventsOf: (jobId) => storedEvents(nc, jobId),
     eventsUntil,
     async laneEmpty(priority = 'NORMAL') {
       await eventually(async () => {
@@ -153,6 +139,38 @@ export async function startWorkerRig(): Promise<WorkerRig> {
   };
 }
 
+/** A worker with short times as a process of its own; resolves when it takes tasks. */
+export async function spawnWorker(natsUrl: string, directory: string): Promise<ChildProcess> {
+  const program = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
+  const worker = fork(program, [natsUrl, directory, JSON.stringify(QUICK_TIMING)], {
+    execArgv: ['--import', 'tsx'],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  await once(worker, 'message');
+  return worker;
+}
+
+/** Kills the worker if it still runs, and waits for its end. */
+export async function endWorker(worker: ChildProcess): Promise<void> {
+  if (worker.exitCode !== null || worker.signalCode !== null) return;
+  worker.kill('SIGKILL');
+  await once(worker, 'exit');
+}
+
+/** The events of a job that EVENTS has now. */
+export async function storedEvents(nc: NatsConnection, jobId: string): Promise<readonly EventMessage[]> {
+  const events: EventMessage[] = [];
+  const manager = await jetstreamManager(nc, { checkAPI: false });
+  const { state } = await manager.streams.info(STREAMS.events);
+  if (state.messages === 0) return events;
+  const read = new AbortController();
+  for await (const next of readEvents(nc, { fromSequence: 1, signal: read.signal })) {
+    if (next.jobId === jobId && next.event !== null) events.push(next.event);
+    if (next.pending === 0) read.abort();
+  }
+  return events;
+}
+
 /** Polls until the condition holds. @throws Error when it does not within the time. */
 export async function eventually(
   condition: () => boolean | Promise<boolean>,
@@ -162,11 +180,11 @@ export async function eventually(
   const deadline = Date.now() + withinMs;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await delay(20);
   }
 }
 
-/** Segments of all events of a job, as they lie in the transcript. */
+/** The segments of all events of a job, in order. */
 export function segmentsOf(events: readonly EventMessage[]) {
   return events.flatMap((event) => (event.type === 'segments' ? event.segments : []));
 }

@@ -46,7 +46,7 @@ const ORDINARY: readonly fc.WeightedArbitrary<Step>[] = [
     ),
   },
   { weight: 3, arbitrary: fc.constant(step('project all', drain)) },
-  { weight: 1, arbitrary: fc.constant(step('hearAudio', (fleet) => fleet.hearAudio())) },
+  { weight: 1, arbitrary: fc.constant(step('measure audio', (fleet) => fleet.measureAudio())) },
   { weight: 2, arbitrary: fc.constant(step('complete', (fleet) => fleet.complete())) },
   {
     weight: 3,
@@ -59,7 +59,7 @@ const ORDINARY: readonly fc.WeightedArbitrary<Step>[] = [
   { weight: 2, arbitrary: fc.constant(step('lose', (fleet) => fleet.lose())) },
   { weight: 1, arbitrary: fc.constant(step('cancel', (fleet) => fleet.cancel())) },
   { weight: 1, arbitrary: fc.constant(step('expire', (fleet) => fleet.expire())) },
-  { weight: 1, arbitrary: fc.constant(step('obey', (fleet) => fleet.obey())) },
+  { weight: 1, arbitrary: fc.constant(step('receive cancel', (fleet) => fleet.receiveCancel())) },
   {
     weight: 2,
     arbitrary: fc
