@@ -1,9 +1,6 @@
 # One image, two commands: the server (default) and the worker.
 
 FROM node:22-bookworm AS build
-RUN apt-get update \
-  && apt-get install --yes --no-install-recommends cmake \
-  && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { cacheDirectory } from '../src/config/cache-directory.ts';
 import { readWorkerConfig } from '../src/config/config.ts';
 import { sample, writeWav } from '../test/support/whisper-piece.ts';
-import { findWhisperCli } from '../worker/engines/whisper/find-whisper-cli.ts';
+import { findWhisper } from '../worker/engines/whisper/find-whisper.ts';
 import { whisperArguments } from '../worker/engines/whisper/whisper-arguments.ts';
 import { median, print, printMachine } from './support/report.ts';
 import { type WholeSystem, withWholeSystem } from './support/whole-system.ts';
@@ -23,7 +23,10 @@ const SHIFT_MINUTES = 64 / 60;
 const MODEL = fileURLToPath(new URL('../models/demo/ggml-demo-76.en.bin', import.meta.url));
 
 const config = readWorkerConfig(process.env);
-const whisper = await findWhisperCli(
+const {
+  command: [whisperCli],
+  source,
+} = await findWhisper(
   config.WHISPER_BIN,
   {
     target: config.WHISPER_BUILD,
@@ -32,8 +35,9 @@ const whisper = await findWhisperCli(
   },
   AbortSignal.timeout(600_000),
 );
+if (source === 'prebuilt') throw new Error('This needs a whisper-cli; docs/models.md says how to get one.');
 
-await withWholeSystem({ env: { WHISPER_BIN: whisper.path, WHISPER_MODEL: MODEL } }, async (system) => {
+await withWholeSystem({ env: { WHISPER_BIN: whisperCli, WHISPER_MODEL: MODEL } }, async (system) => {
   const wavPath = join(system.directory, 'recording.wav');
   const parts = Array.from(
     { length: Math.max(1, Math.ceil(minutes / SHIFT_MINUTES)) },
@@ -85,7 +89,7 @@ async function timeOfBare({ directory }: WholeSystem, wavPath: string): Promise<
     config,
   );
   const startedAt = performance.now();
-  const child = spawn(whisper.path, args, {
+  const child = spawn(whisperCli, args, {
     stdio: 'ignore',
     env: { ...process.env, OMP_WAIT_POLICY: 'passive' },
   });

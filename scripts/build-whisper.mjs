@@ -3,7 +3,7 @@
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildWhisperCli } from '../dist/worker/engines/whisper/build-whisper-cli.js';
+import { buildWhisperCli } from '../dist/worker/engines/whisper/build-whisper.js';
 
 const [target] = process.argv.slice(2);
 if (target === undefined) throw new Error('usage: node scripts/build-whisper.mjs <file>');

@@ -73,6 +73,7 @@ async function work(
     onStatus,
     signal: stopping,
   });
+  if (engine.notice !== undefined) log.warn(engine.notice);
   const audio = await audioFor(engine, config, log);
   stopping.throwIfAborted();
   onStatus('connecting to NATS');
@@ -93,7 +94,7 @@ async function work(
     name: options.name,
     version: await versionOf(),
   });
-  process.send?.({ type: 'ready', workerId: worker.workerId });
+  process.send?.({ type: 'ready', workerId: worker.workerId, notice: engine.notice });
   const closed = await Promise.race([aborted(stopping).then(() => false), nc.closed().then(() => true)]);
   log.info('shutting down');
   await worker.drain(closed ? 0 : config.WORKER_GRACE_SECONDS * 1000);

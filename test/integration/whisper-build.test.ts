@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { buildWhisperCli } from '../../worker/engines/whisper/build-whisper-cli.ts';
+import { buildWhisperCli } from '../../worker/engines/whisper/build-whisper.ts';
 import { WhisperMissingError } from '../../worker/engines/whisper/whisper-failure.ts';
 
 let cacheDirectory: string;

@@ -6,7 +6,7 @@ import { cacheDirectory } from '../../src/config/cache-directory.ts';
 import { textOf } from '../../src/domain/transcript.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { EngineError, type WavEngine, type WavPiece } from '../../worker/engines/engine.ts';
-import { findWhisperCli } from '../../worker/engines/whisper/find-whisper-cli.ts';
+import { findWhisper } from '../../worker/engines/whisper/find-whisper.ts';
 import { createWhisperEngine } from '../../worker/engines/whisper/whisper-engine.ts';
 import { aWorkerConfig, recordReport } from '../support/engine-probe.ts';
 import { NOISES, type NoiseName, noise } from '../support/noises.ts';
@@ -24,7 +24,7 @@ let whisperCli: string;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'whisper-'));
   const options = { target: 'native' as const, cacheDirectory: cacheDirectory({}), onStatus: () => {} };
-  whisperCli = (await findWhisperCli(undefined, options, never)).path;
+  whisperCli = (await findWhisper(undefined, options, never)).command[0];
   engine = await start({});
 }, 600_000);
 

@@ -3,15 +3,14 @@ import type { TranscriptionOptions } from '../../src/domain/transcription-option
 import type { Engine as EngineName, Failure } from '../../src/domain/vocabulary.ts';
 
 /**
- * A speech engine, as the worker sees it. docs/engines.md tells how to write one; the obligations
- * below are tested by test/conformance/engine-suite.ts on every engine.
+ * A speech engine, as the worker uses it. docs/engines.md explains how to write one; test/conformance/engine-suite.ts
+ * tests the obligations below on every engine.
  *
- * An engine of `input: 'wav'` gets the recording piece by piece: 16 kHz mono s16 WAV files, cut at quiet
- * places, one call for each, times relative to the piece. The worker fetches, decodes, cuts, adds
- * offsets, stores checkpoints.
+ * An engine of `input: 'wav'` gets the recording in pieces: 16 kHz mono s16 WAV files, cut at quiet places, one call
+ * for each, with times relative to the piece. The worker fetches, decodes, cuts, adds offsets and stores checkpoints.
  *
- * An engine of `input: 'source'` gets the recording as the user gave it (URL and a way to read it), once
- * an attempt, and gives times relative to the recording.
+ * An engine of `input: 'source'` gets the recording as the user submitted it (URL and a way to read it), once per
+ * attempt, and gives times relative to the recording.
  */
 export type TranscriptionEngine = WavEngine | SourceEngine;
 
@@ -24,20 +23,22 @@ interface EngineInfo {
   models(): Promise<readonly EngineModel[]>;
   /** False while calls would surely fail, such as with an open circuit breaker. */
   readonly available: boolean;
-  /** Where the engine has a circuit breaker: its state, for people; `available` is what decides. */
+  /** For the operator, shown at the start: what this machine lacks, and the remedy. */
+  readonly notice?: string;
+  /** Where the engine has a circuit breaker: its state, for people; `available` decides. */
   readonly breakerState?: 'closed' | 'open' | 'half-open';
-  /** The most calls it takes at once, such as by an API key's limit; a worker has no more slots. */
+  /** The most calls at once, such as the limit of an API key; the worker has no more slots. */
   readonly maxConcurrency?: number;
-  /** Frees what it holds; called once, after the last call of `transcribe` ended. */
+  /** Frees its resources; called once, after the last call of `transcribe` ended. */
   close(): Promise<void>;
 }
 
 export interface WavEngine extends EngineInfo {
   readonly input: 'wav';
   /**
-   * Obligations: segments come in order, do not overlap, lie within the piece, and none comes after
-   * the promise settled or the signal was aborted; an abort ends the call within a second, with the
-   * signal's reason; every other failure is an `EngineError`.
+   * Obligations: segments come in order, do not overlap, lie within the piece, and none comes after the promise
+   * settled or the signal was aborted; an abort ends the call within a second, with the signal's reason; every other
+   * failure is an `EngineError`.
    */
   transcribe(piece: WavPiece, report: EngineReport, signal: AbortSignal): Promise<EngineResult>;
 }
@@ -59,10 +60,10 @@ export interface WavPiece {
   /** A 16 kHz mono s16 WAV file that the engine may only read. */
   readonly path: string;
   readonly durationMs: number;
-  /** A private directory for the engine's files; removed by the worker after the attempt. */
+  /** A private directory for the engine's files, which the worker removes after the attempt. */
   readonly workDirectory: string;
   readonly options: TranscriptionOptions;
-  /** The language of earlier pieces or the user's; null means detect. */
+  /** The user's, or that of earlier pieces; null means detect. */
   readonly language: string | null;
 }
 
@@ -99,25 +100,25 @@ export interface EngineSegment {
   readonly words: readonly Word[] | null;
 }
 
-/** Where an engine tells what it has done so far; the worker numbers and publishes it. */
+/** Where an engine reports what it has done so far; the worker numbers and publishes it. */
 export interface EngineReport {
-  /** Finished segments, in order; they are stored at once and can't be taken back. */
+  /** Finished segments, in order; they are stored at once and never change. */
   segments(segments: readonly EngineSegment[]): void;
   /** Audio done, in milliseconds; never falls. */
   progress(processedMs: number): void;
-  /** The recording's length and form, when the engine is the one that learns it (`source`). */
+  /** The recording's length and form, from an engine of input `source`. */
   audio(events: {
     readonly durationMs: number | null;
     readonly channels: number | null;
-    /** The provider's id of the request, if known by now: kept when the recording turns out too long. */
+    /** The provider's id of the request, if known: kept when the recording turns out to be too long. */
     readonly requestId?: string | null;
   }): void;
-  /** True while the engine works without telling how far it is; progress is then an estimate. */
+  /** True while the engine cannot report how far it is; progress is then an estimate. */
   indeterminate(value: boolean): void;
 }
 
 export interface EngineResult {
-  /** BCP 47 tag of what was heard; null when the engine doesn't know. */
+  /** BCP 47 tag of the language spoken; null when the engine does not know it. */
   readonly language: string | null;
   readonly languageConfidence: number | null;
   /** The model that ran, as the engine names it. */
@@ -127,10 +128,10 @@ export interface EngineResult {
 }
 
 /**
- * A failure of an attempt with its kind (DESIGN §8); anything else thrown counts as INTERNAL.
+ * A failure of an attempt with its kind; anything else thrown counts as INTERNAL.
  *
- * An engine from outside can't import this class: `instanceof` holds for every Error of this name that
- * has a `failure` and a `requestId`.
+ * An engine module outside this repository cannot import this class: `instanceof` holds for every Error of this name
+ * that has a `failure` and a `requestId`.
  */
 export class EngineError extends Error {
   override readonly name = 'EngineError';

@@ -18,10 +18,10 @@ export interface EngineSetting {
 }
 
 /**
- * The engine a worker was asked to run: `whisper`, `deepgram`, or the path of a module that exports
+ * Loads an engine by its name: `whisper`, `deepgram`, or the path of a module that exports
  * `createEngine({ config, env, log })` (docs/engines.md).
  *
- * @throws ConfigError for something that is no engine; whatever the engine throws while it starts.
+ * @throws ConfigError for something that is not an engine; whatever the engine throws while it starts.
  */
 export async function loadEngine(name: string, setting: EngineSetting): Promise<TranscriptionEngine> {
   const { config, log, onStatus, signal } = setting;

@@ -4,37 +4,44 @@ import { join } from 'node:path';
 import { runChild } from '../../../src/process/run-child.ts';
 import { WAV_BYTES_PER_MS, WAV_HEADER_BYTES, wavHeader } from '../../audio/wav.ts';
 import type { EngineReport, EngineSegment, WavPiece } from '../engine.ts';
-import { createSegmentFilter } from './segment-filter.ts';
+import type { FoundWhisper } from './find-whisper.ts';
 import { type WhisperCall, type WhisperSettings, whisperArguments } from './whisper-arguments.ts';
 import { TOKENS_VARIABLE } from './whisper-cli-patch.ts';
 import { failureOfExit, WhisperFailure } from './whisper-failure.ts';
-import { readWhisperJson, type WhisperDocument } from './whisper-json.ts';
-import { type RawSegment, readWhisperLine } from './whisper-lines.ts';
+import {
+  type RawSegment,
+  readDetection,
+  readWhisperJson,
+  readWhisperLine,
+  type WhisperDocument,
+} from './whisper-output.ts';
+import { createSegmentFilter } from './whisper-segments.ts';
 
-/** Of shorter audio whisper.cpp makes nothing. */
+/** whisper.cpp finds nothing in shorter audio. */
 const SHORTEST_MS = 1100;
 
 const ENVIRONMENT = {
-  // Threads that wait must not spin: two on two busy cores ran sixteen times slower.
+  // Waiting threads must not spin: on two busy cores, two of them ran sixteen times slower.
   OMP_WAIT_POLICY: 'passive',
-  // An assertion would start gdb and print over the segments.
+  // A failed assertion would start gdb, which prints between the segments.
   GGML_NO_BACKTRACE: '1',
   [TOKENS_VARIABLE]: '1',
 };
 
 export interface WhisperRun {
-  /** whisper's code, as found or as asked for. */
+  /** whisper's code, as detected or as requested. */
   readonly language: string;
   readonly languageConfidence: number | null;
 }
 
 /**
- * One whisper-cli for one piece. Segments are reported as its lines appear; exit 0 is not success, the JSON
- * file at the end must be there and complete.
- * @throws EngineError, or the signal's reason.
+ * Runs one whisper-cli for one piece and reports segments as its lines appear. Exit code 0 alone is not success: the
+ * JSON file at the end must be there and complete.
+ *
+ * @throws EngineError; the signal's reason.
  */
 export async function runWhisper(
-  binary: string,
+  [program, ...firstArguments]: FoundWhisper['command'],
   piece: WavPiece,
   call: Pick<WhisperCall, 'modelPath' | 'language' | 'translate'>,
   settings: WhisperSettings,
@@ -49,8 +56,11 @@ export async function runWhisper(
   try {
     const { vocabulary, timestamps } = piece.options;
     const exit = await runChild(
-      binary,
-      whisperArguments({ ...call, wavPath, outputPath, vocabulary, timestamps }, settings),
+      program,
+      [
+        ...firstArguments,
+        ...whisperArguments({ ...call, wavPath, outputPath, vocabulary, timestamps }, settings),
+      ],
       {
         cwd: piece.workDirectory,
         env: ENVIRONMENT,
@@ -79,27 +89,27 @@ export async function runWhisper(
 function createLiveReport(piece: WavPiece, report: EngineReport) {
   const withWords = piece.options.timestamps === 'WORD';
   const toSegment = createSegmentFilter(piece.durationMs, withWords);
-  const tell = (raw: readonly RawSegment[]) => {
+  const add = (raw: readonly RawSegment[]) => {
     const segments = raw.map(toSegment).filter((segment): segment is EngineSegment => segment !== null);
     if (segments.length > 0) report.segments(segments);
   };
-  let told = 0;
+  let reported = 0;
   let processedMs = 0;
   return {
     line(line: string): void {
       const raw = readWhisperLine(line);
       if (raw === null) return;
-      const tellsEnough = !withWords || raw.tokens !== null;
-      if (tellsEnough) {
-        tell([raw]);
-        told += 1;
+      const isComplete = !withWords || raw.tokens !== null;
+      if (isComplete) {
+        add([raw]);
+        reported += 1;
       }
       processedMs = Math.max(processedMs, Math.min(raw.endMs, piece.durationMs));
       report.progress(processedMs);
     },
-    /** What the lines didn't tell: words, when whisper-cli is not our build. */
+    /** Adds what the lines lacked: segments with words, when whisper-cli is not our build. */
     end(document: WhisperDocument): void {
-      tell(document.segments.slice(told));
+      add(document.segments.slice(reported));
       report.progress(piece.durationMs);
     },
   };
@@ -111,11 +121,6 @@ async function readDocument(path: string, errorTail: string): Promise<WhisperDoc
   } catch (error) {
     throw WhisperFailure.noOutput(`${String(error)}\n${errorTail}`, error);
   }
-}
-
-function readDetection(line: string): number | null {
-  const match = /auto-detected language: \w+ \(p = ([\d.]+)\)/.exec(line);
-  return match === null ? null : Number(match[1]);
 }
 
 /** The same sound, followed by silence. */

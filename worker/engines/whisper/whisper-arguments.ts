@@ -10,17 +10,17 @@ export type WhisperSettings = Pick<
 export interface WhisperCall {
   readonly modelPath: string;
   readonly wavPath: string;
-  /** Without `.json`, which whisper-cli adds. */
+  /** Without `.json`, which whisper-cli appends. */
   readonly outputPath: string;
   /** whisper's code, or `auto`. */
   readonly language: string;
   readonly translate: boolean;
   readonly vocabulary: TranscriptionOptions['vocabulary'];
-  /** Segments' unless said. */
+  /** `SEGMENT` by default. */
   readonly timestamps?: TranscriptionOptions['timestamps'];
 }
 
-/** whisper.cpp keeps 224 tokens of a prompt, from its end; about this many characters. */
+/** whisper.cpp uses the last 224 tokens of a prompt, which is about this many characters. */
 const MAX_PROMPT_CHARS = 600;
 
 export function whisperArguments(call: WhisperCall, settings: WhisperSettings): string[] {
@@ -36,18 +36,18 @@ export function whisperArguments(call: WhisperCall, settings: WhisperSettings): 
   ];
 }
 
-/** With it whisper-cli times segments in the recording, but words in what is left of it. */
+/** With it whisper-cli cuts silence away and gives times of segments in the recording, but times of words in the rest. */
 function voiceDetection(call: WhisperCall, { WHISPER_VAD_MODEL: model }: WhisperSettings): string[] {
   return model === undefined || call.timestamps === 'WORD' ? [] : ['--vad', '-vm', model];
 }
 
-/** Over all slots one core stays free: OpenMP's threads wait for the slowest, and Node and ffmpeg need one. */
+/** Leaves one core to Node and ffmpeg, over all slots: OpenMP's threads wait for the slowest one. */
 export function threadsOf(settings: Pick<WhisperSettings, 'WHISPER_THREADS' | 'WORKER_SLOTS'>): number {
   const share = Math.floor((availableParallelism() - 1) / settings.WORKER_SLOTS);
   return settings.WHISPER_THREADS ?? Math.max(1, share);
 }
 
-/** A list of names, as a sentence that might come before the recording. */
+/** A list of words as a sentence that could precede the recording. */
 function promptOf(vocabulary: readonly string[]): string {
   let prompt = '';
   for (const entry of vocabulary) {

@@ -13,17 +13,18 @@ import {
   type ModelFile,
 } from '../../models/model-files.ts';
 import type { EngineReport, EngineResult, WavEngine, WavPiece } from '../engine.ts';
-import { findWhisperCli } from './find-whisper-cli.ts';
+import { type FoundWhisper, findWhisper } from './find-whisper.ts';
 import { runWhisper } from './run-whisper.ts';
 import { threadsOf } from './whisper-arguments.ts';
 import { WhisperFailure } from './whisper-failure.ts';
 import { toLanguageTag, toWhisperLanguage } from './whisper-languages.ts';
 
 /**
- * whisper.cpp as child processes, one `whisper-cli` a piece; it is built once where there is none. The default
- * model is checked before the engine exists, others before their first use.
- * @param onStatus Told what the start is waiting for, such as a build with its percentage.
- * @throws WhisperMissingError or ModelError, with remedies in the message; or the signal's reason.
+ * whisper.cpp as child processes, one `whisper-cli` per piece. The default model is checked before the engine exists,
+ * others before their first use.
+ *
+ * @param onStatus Called with what the start waits for, such as a build with its percentage.
+ * @throws WhisperMissingError or ModelError, with remedies in the message; the signal's reason.
  */
 export async function createWhisperEngine(
   config: WorkerConfig,
@@ -31,7 +32,7 @@ export async function createWhisperEngine(
   onStatus: (text: string) => void,
   signal: AbortSignal,
 ): Promise<WavEngine> {
-  const cli = await findWhisperCli(
+  const { command, source, notice } = await findWhisper(
     config.WHISPER_BIN,
     {
       target: config.WHISPER_BUILD,
@@ -44,11 +45,9 @@ export async function createWhisperEngine(
   onStatus(`checking the model ${defaultModel.name}`);
   const checkOnce = createModelCheck();
   await checkOnce(defaultModel, signal);
-  const threads = threadsOf(config);
-  log.info(
-    { ...cli, model: defaultModel.name, threads, device: config.WHISPER_DEVICE },
-    'whisper engine ready',
-  );
+  const { name: model } = defaultModel;
+  const device = config.WHISPER_DEVICE;
+  log.info({ command, source, model, threads: threadsOf(config), device }, 'whisper engine ready');
 
   const models = async (): Promise<readonly ModelFile[]> => {
     const listed = await listModels(config.MODELS_DIR);
@@ -58,8 +57,9 @@ export async function createWhisperEngine(
   return {
     engine: 'WHISPER',
     input: 'wav',
-    device: config.WHISPER_DEVICE,
+    device,
     available: true,
+    ...(notice === undefined ? {} : { notice }),
     models: async () =>
       (await models()).map(({ name }) => ({
         name,
@@ -68,19 +68,19 @@ export async function createWhisperEngine(
       })),
     transcribe: async (piece, report, pieceSignal) => {
       pieceSignal.throwIfAborted();
-      const model = chooseModel(piece, await models());
-      const language = chooseLanguage(piece, model);
-      await checkOnce(model, pieceSignal).catch((error: unknown) => {
+      const chosen = chooseModel(piece, await models());
+      const language = chooseLanguage(piece, chosen);
+      await checkOnce(chosen, pieceSignal).catch((error: unknown) => {
         throw error instanceof ModelError ? WhisperFailure.modelUnreadable(error.message, error) : error;
       });
-      return transcribe(cli.path, piece, { model, language }, config, report, pieceSignal);
+      return transcribe(command, piece, { model: chosen, language }, config, report, pieceSignal);
     },
     close: async () => undefined,
   };
 }
 
 async function transcribe(
-  binary: string,
+  command: FoundWhisper['command'],
   piece: WavPiece,
   choice: { readonly model: ModelFile; readonly language: string },
   config: WorkerConfig,
@@ -88,14 +88,14 @@ async function transcribe(
   signal: AbortSignal,
 ): Promise<EngineResult> {
   const { model, language } = choice;
-  const { hasSpeech, report: heard } = await listen(piece, config, report);
+  const { hasSpeech, report: filtered } = await withoutNoise(piece, config, report);
   if (!hasSpeech) {
     signal.throwIfAborted();
     report.progress(piece.durationMs);
     return { language: piece.language, languageConfidence: null, model: model.name, requestId: null };
   }
   const call = { modelPath: model.path, language, translate: translates(piece, model) };
-  const run = await runWhisper(binary, piece, call, config, heard, signal);
+  const run = await runWhisper(command, piece, call, config, filtered, signal);
   return {
     language: piece.language ?? toLanguageTag(run.language),
     languageConfidence: run.languageConfidence,
@@ -105,13 +105,13 @@ async function transcribe(
 }
 
 /**
- * Models write words where there is only noise. Where the sound is certainly no speech they are not asked, and
- * what they say of it is dropped; everything else, and all times, stay as they are.
+ * Models write words where there is only noise. A piece that is certainly not speech does not go to the model, and its
+ * segments over such sound are dropped; everything else, and all times, stay as they are.
  */
-async function listen(piece: WavPiece, config: WorkerConfig, report: EngineReport) {
+async function withoutNoise(piece: WavPiece, config: WorkerConfig, report: EngineReport) {
   if (config.WHISPER_NOISE_CHECK === 'off') return { hasSpeech: !(await isSilent(piece.path)), report };
   const evidence = await findSpeechEvidence(piece.path);
-  const heard: EngineReport = {
+  const filtered: EngineReport = {
     segments: (segments) => {
       const kept = segments.filter(({ startMs, endMs }) => evidence.mayBeSpeech(startMs, endMs));
       if (kept.length > 0) report.segments(kept);
@@ -120,7 +120,7 @@ async function listen(piece: WavPiece, config: WorkerConfig, report: EngineRepor
     audio: (events) => report.audio(events),
     indeterminate: (value) => report.indeterminate(value),
   };
-  return { hasSpeech: evidence.anywhere, report: heard };
+  return { hasSpeech: evidence.anywhere, report: filtered };
 }
 
 /** @throws EngineError of kind UNSUPPORTED. */
@@ -135,16 +135,17 @@ function chooseModel(piece: WavPiece, available: readonly ModelFile[]): ModelFil
   );
 }
 
-/** whisper.cpp itself would quietly take another language. @throws EngineError of kind UNSUPPORTED. */
+/** whisper.cpp itself would silently use another language. @throws EngineError of kind UNSUPPORTED. */
 function chooseLanguage(piece: WavPiece, model: ModelFile): string {
   const only = languagesOf(model.name);
   if (piece.language === null) return only[0] ?? 'auto';
   const code = toWhisperLanguage(piece.language);
   if (code === null) {
-    throw WhisperFailure.languageUnsupported(piece.language, model.name, 'no whisper model knows it');
+    throw WhisperFailure.languageUnsupported(piece.language, model.name, 'no whisper model supports it');
   }
   if (only.length > 0 && !only.includes(code)) {
-    throw WhisperFailure.languageUnsupported(piece.language, model.name, `it knows only ${only.join(', ')}`);
+    const why = `the model supports only ${only.join(', ')}`;
+    throw WhisperFailure.languageUnsupported(piece.language, model.name, why);
   }
   return code;
 }
@@ -153,7 +154,7 @@ function translates(piece: WavPiece, model: ModelFile): boolean {
   return piece.options.translateToEnglish && languagesOf(model.name).length === 0;
 }
 
-/** Reads each model file once in the life of the engine. */
+/** Checks each model file once in the life of the engine. */
 function createModelCheck() {
   const checked = new Set<string>();
   return async (model: ModelFile, signal: AbortSignal): Promise<void> => {

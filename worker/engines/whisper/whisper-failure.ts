@@ -4,7 +4,7 @@ import type { ChildExit } from '../../../src/process/child.ts';
 import { withoutPaths } from '../../run/run-failure.ts';
 import { EngineError } from '../engine.ts';
 
-/** The engine can't start on this machine; the message names the remedy. */
+/** The engine cannot start on this machine; the message names the remedy. */
 export class WhisperMissingError extends Error {
   override readonly name = 'WhisperMissingError';
 }
@@ -23,7 +23,8 @@ function make(kind: FailureKind, code: string, retryable: boolean, message: stri
     );
 }
 
-const NO_MODEL = 'This worker has no usable model; its operator must pull it again (npm run models).';
+const NO_MODEL =
+  'The model file of this worker is damaged; its operator must pull it again (npm run models).';
 
 export const WhisperFailure = {
   modelUnknown: (name: string, available: readonly string[]) =>
@@ -31,56 +32,61 @@ export const WhisperFailure = {
       'UNSUPPORTED',
       'MODEL_UNKNOWN',
       false,
-      `There is no model ${name} here; available: ${available.join(', ')}.`,
+      `This worker does not have the model ${name}; available: ${available.join(', ')}.`,
     )(),
   languageUnsupported: (language: string, model: string, why: string) =>
     make(
       'UNSUPPORTED',
       'LANGUAGE_UNSUPPORTED',
       false,
-      `The model ${model} can't transcribe the language ${language}: ${why}.`,
+      `The model ${model} cannot transcribe the language ${language}: ${why}.`,
     )(),
   diarizationUnsupported: make(
     'UNSUPPORTED',
     'DIARIZATION_UNSUPPORTED',
     false,
-    'whisper.cpp does not tell speakers apart; use the engine DEEPGRAM, or leave diarize off.',
+    'whisper.cpp cannot distinguish speakers; use the engine DEEPGRAM or omit diarize.',
   ),
   modelUnreadable: make('ENGINE_UNAVAILABLE', 'MODEL_UNREADABLE', true, NO_MODEL),
   missing: make(
     'ENGINE_UNAVAILABLE',
     'ENGINE_MISSING',
     true,
-    'This worker has no whisper-cli that runs; it is tried on another, or later.',
+    'The speech engine of this worker does not start; the attempt is repeated.',
   ),
   crashed: make(
     'ENGINE_UNAVAILABLE',
     'ENGINE_CRASHED',
     true,
-    'The speech engine crashed on this recording; it is tried again.',
+    'The speech engine crashed on this recording; the attempt is repeated.',
   ),
   incompatible: make(
     'ENGINE_UNAVAILABLE',
     'ENGINE_INCOMPATIBLE',
     true,
-    "This worker's whisper-cli was built for another CPU; its operator must build it here.",
+    'The speech engine of this worker was built for another CPU; its operator must build it on that machine.',
   ),
   outOfMemory: make(
     'OUT_OF_MEMORY',
     'ENGINE_OUT_OF_MEMORY',
     true,
-    'The worker ran out of memory while transcribing; a smaller model may help.',
+    'The worker ran out of memory while transcribing; use a smaller model.',
   ),
-  failed: make('ENGINE_UNAVAILABLE', 'ENGINE_FAILED', true, 'The speech engine failed; it is tried again.'),
+  failed: make(
+    'ENGINE_UNAVAILABLE',
+    'ENGINE_FAILED',
+    true,
+    'The speech engine failed; the attempt is repeated.',
+  ),
   noOutput: make(
     'ENGINE_UNAVAILABLE',
     'ENGINE_NO_OUTPUT',
     true,
-    'The speech engine ended without a result; it is tried again.',
+    'The speech engine ended without a result; the attempt is repeated.',
   ),
 } as const;
 
-/** Null for an exit that may be a success: 0 also means "could not read the audio", so look at the output. */
+/** Null for an exit that may be a success: whisper-cli also exits with 0 when it cannot read the audio. */
 export function failureOfExit(exit: ChildExit): EngineError | null {
   const detail = `exit ${exit.code ?? exit.signal}\n${exit.errorTail}`;
   if (exit.signal === 'SIGKILL' || /failed to allocate|bad_alloc/.test(exit.errorTail)) {

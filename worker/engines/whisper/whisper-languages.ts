@@ -1,4 +1,4 @@
-/** What multilingual whisper models know. Source: `g_lang` in whisper.cpp 1.9.1. */
+/** The languages of multilingual whisper models. Source: `g_lang` in whisper.cpp 1.9.1. */
 const LANGUAGES = new Set(
   (
     'en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur hr bg lt la mi ml ' +
@@ -7,11 +7,11 @@ const LANGUAGES = new Set(
   ).split(' '),
 );
 
-/** Tags that whisper writes in another way. */
+/** Tags for which whisper has a code of its own. */
 const ALIASES: Readonly<Record<string, string>> = { nb: 'no', jv: 'jw', fil: 'tl', iw: 'he', in: 'id' };
 const TAGS: Readonly<Record<string, string>> = { jw: 'jv' };
 
-/** whisper's code for a BCP 47 tag, by its language part; null when no model knows it. */
+/** whisper's code for the language of a BCP 47 tag; null when no model supports it. */
 export function toWhisperLanguage(tag: string): string | null {
   const language = tag.toLowerCase().split(/[-_]/)[0] ?? '';
   const code = ALIASES[language] ?? language;

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { mergeWords } from '../../../../worker/engines/whisper/merge-words.ts';
-import { createSegmentFilter } from '../../../../worker/engines/whisper/segment-filter.ts';
 import { whisperArguments } from '../../../../worker/engines/whisper/whisper-arguments.ts';
 import { patchWhisperCli } from '../../../../worker/engines/whisper/whisper-cli-patch.ts';
-import { readWhisperJson } from '../../../../worker/engines/whisper/whisper-json.ts';
 import { toLanguageTag, toWhisperLanguage } from '../../../../worker/engines/whisper/whisper-languages.ts';
-import { readWhisperLine, type Token } from '../../../../worker/engines/whisper/whisper-lines.ts';
+import {
+  readWhisperJson,
+  readWhisperLine,
+  type Token,
+} from '../../../../worker/engines/whisper/whisper-output.ts';
+import { createSegmentFilter, mergeWords } from '../../../../worker/engines/whisper/whisper-segments.ts';
 
 const latin1 = (text: string) => Buffer.from(text, 'utf8').toString('latin1');
 const token = (text: string | Buffer, startMs: number, endMs: number, probability = 0.9): Token => ({
