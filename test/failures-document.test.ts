@@ -13,7 +13,7 @@ const documented = new Set(
 
 /** The ways in which the sources write a failure's code. */
 const CODE =
-  /(?:\bcode: |\bDEADLINE_EXCEEDED = |\bfailure\(\s*|\b(?:make|permanent|passing)\(\s*'[A-Z_]+',\s*)'([A-Z][A-Z_]+)'/g;
+  /(?:\bcode: |\bDEADLINE_EXCEEDED = |\bfailure\(\s*|\b(?:make|permanent|transient)\(\s*'[A-Z_]+',\s*)'([A-Z][A-Z_]+)'/g;
 const written = new Set(
   (await readSources('worker', 'src/domain', 'src/messaging'))
     .filter(({ path }) => path !== 'src/domain/errors.ts')

@@ -75,6 +75,7 @@ async function run(): Promise<void> {
   try {
     const { ready } = await Promise.race([worker.started, end]);
     log.info({ workerId: ready.workerId }, 'worker ready');
+    if (typeof ready.notice === 'string') terminal.say(`${ready.notice}\n`);
     void worker.ended.then((reason) => {
       if (!shutdown.signal.aborted) terminal.say(describe(reason));
     });

@@ -1,4 +1,5 @@
 import {
+  bulkhead,
   type CircuitBreakerPolicy,
   CircuitState,
   ConsecutiveBreaker,
@@ -7,26 +8,30 @@ import {
   handleWhen,
   type IBreaker,
   type IHalfOpenAfterBackoffContext,
+  type IPolicy,
   isBrokenCircuitError,
+  wrap,
 } from 'cockatiel';
-import { onAbort, unlessAborted } from '../../src/process/wait.ts';
+import { unlessAborted } from '../../src/process/wait.ts';
 
-/** closed: calls pass. open: they are refused. half-open: one probes, the others wait for it. */
+/** closed: calls pass. open: they are refused. half-open: one call probes, the others wait for its outcome. */
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
-/** What a failed call says about the other side. */
+/** What a failed call means for the service. */
 export type Verdict =
-  /** It is ill: counts. */
+  /** The service is faulty: counts. */
   | 'fault'
-  /** Every call will fail so until someone acts, such as a wrong key: opens at once. */
+  /** Every call will fail like this until someone acts, such as with a wrong key: opens at once. */
   | 'hopeless'
-  /** The call's own fault, or nobody's: doesn't count. */
+  /** Not the service's fault: does not count. */
   | 'unrelated';
 
 export interface CircuitBreakerOptions {
-  /** So many faults in a row open the breaker. */
+  /** The most calls at once; others wait. */
+  readonly concurrency: number;
+  /** This many faults in a row open the breaker. */
   readonly failureThreshold: number;
-  /** The first time closed calls stay refused; doubles with each failed probe. */
+  /** How long calls are refused at first; doubles with each failed probe. */
   readonly openMs: number;
   readonly maxOpenMs: number;
   readonly judge: (error: unknown) => Verdict;
@@ -45,29 +50,31 @@ export class CircuitOpenError extends Error {
 }
 
 /**
- * A breaker around calls to a service: cockatiel's, with what a worker needs besides. It can tell
- * whether it pays to fetch a job (`available`), opens at once when no call can succeed, can be
- * closed for a while on the service's own wish (`pause`), and an abort ends the wait for a probe.
+ * Calls to a service through cockatiel's bulkhead and circuit breaker, with what a worker needs besides: it reports
+ * whether a job should be fetched (`available`), opens at once when no call can succeed, keeps jobs away for as long as
+ * the service asks (`pause`), and an abort ends a wait.
  */
 export class ServiceBreaker {
   readonly #options: CircuitBreakerOptions;
-  readonly #policy: CircuitBreakerPolicy;
-  #hopeless = false;
+  readonly #circuit: CircuitBreakerPolicy;
+  readonly #policy: IPolicy;
+  #isHopeless = false;
   #openUntil = 0;
   #pausedUntil = 0;
 
   constructor(options: CircuitBreakerOptions) {
     this.#options = options;
-    this.#policy = circuitBreaker(
+    this.#circuit = circuitBreaker(
       handleWhen((error) => this.#counts(error)),
       { breaker: this.#breaker(), halfOpenAfter: this.#openTime() },
     );
-    this.#policy.onStateChange(() => options.onChange?.(this.state));
+    this.#circuit.onStateChange(() => options.onChange?.(this.state));
+    this.#policy = wrap(bulkhead(options.concurrency, Number.POSITIVE_INFINITY), this.#circuit);
   }
 
   get state(): BreakerState {
-    if (this.#policy.state === CircuitState.Closed) return 'closed';
-    return this.#policy.state === CircuitState.HalfOpen ? 'half-open' : 'open';
+    if (this.#circuit.state === CircuitState.Closed) return 'closed';
+    return this.#circuit.state === CircuitState.HalfOpen ? 'half-open' : 'open';
   }
 
   /** True when a new call would be made: closed and not paused, or due for a probe. */
@@ -77,25 +84,24 @@ export class ServiceBreaker {
     return this.state === 'closed' || (this.state === 'open' && now >= this.#openUntil);
   }
 
-  /** The service asked to be left alone; calls under way and given anyway still pass. */
+  /** Makes the service unavailable for a while; calls under way continue, and new ones are still made. */
   pause(forMs: number): void {
     this.#pausedUntil = Math.max(this.#pausedUntil, Date.now() + forMs);
   }
 
   /**
-   * An abort ends the wait; once it is made, the call itself must end by the signal.
-   * @throws CircuitOpenError when refused, the signal's reason when aborted, else what `call` throws.
+   * Makes the call, once there is room. An abort ends the wait; the call itself must end by the same signal.
+   *
+   * @throws CircuitOpenError when it is refused; the signal's reason; what `call` throws.
    */
   async run<Result>(call: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
     signal.throwIfAborted();
-    let started = false;
     const result = this.#policy.execute(() => {
       signal.throwIfAborted();
-      started = true;
       return call();
     });
     try {
-      return await withAbort(result, signal, () => started);
+      return await unlessAborted(result, signal);
     } catch (error) {
       if (!isBrokenCircuitError(error)) throw error;
       throw new CircuitOpenError(Math.max(0, this.#openUntil - Date.now()), { cause: error });
@@ -104,7 +110,7 @@ export class ServiceBreaker {
 
   #counts(error: unknown): boolean {
     const verdict = this.#options.judge(error);
-    this.#hopeless = verdict === 'hopeless';
+    this.#isHopeless = verdict === 'hopeless';
     return verdict !== 'unrelated';
   }
 
@@ -118,7 +124,7 @@ export class ServiceBreaker {
         consecutive.state = Number(value);
       },
       success: () => consecutive.success(),
-      failure: () => consecutive.failure() || this.#hopeless,
+      failure: () => consecutive.failure() || this.#isHopeless,
     };
   }
 
@@ -129,17 +135,4 @@ export class ServiceBreaker {
       return ms;
     });
   }
-}
-
-/** The promise's outcome, or the signal's reason when it aborts before the work has started. */
-export async function withAbort<Result>(
-  promise: Promise<Result>,
-  signal: AbortSignal,
-  hasStarted: () => boolean,
-): Promise<Result> {
-  const waiting = new AbortController();
-  const forget = onAbort(signal, () => {
-    if (!hasStarted()) waiting.abort(signal.reason);
-  });
-  return unlessAborted(promise, waiting.signal).finally(forget);
 }

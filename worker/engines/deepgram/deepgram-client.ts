@@ -18,13 +18,12 @@ export interface ListenReply {
   readonly requestId: string | null;
 }
 
-/** The SDK's own timer, out of the way: it stops at the headers and can't be told from other failures. */
+/** The SDK's timeout ends with the headers, and its error looks like others: ours is used instead. */
 const NEVER_SECONDS = 2 ** 31 / 1000 - 1;
 
 /**
- * One call of `POST /v1/listen` through the SDK, without what gets in a worker's way: its retries (a
- * stream can't be sent twice, and ours are visible), its timeout (which ends with the headers), and
- * the five minutes after which Node's fetch gives up.
+ * Calls `POST /v1/listen` through the SDK without three things that a worker cannot use: its retries (a stream cannot be
+ * sent twice, and users see our retries), its timeout, and the five minutes after which Node's fetch gives up.
  */
 export class ListenClient {
   readonly #apiKey: string;
@@ -37,8 +36,8 @@ export class ListenClient {
   }
 
   /**
-   * @throws EngineError for every failure but an abort, which ends the call with the signal's reason.
-   * @param timeoutMs For the whole call, upload included.
+   * @param options.timeoutMs For the whole call, upload included.
+   * @throws EngineError; the signal's reason.
    */
   async listen(
     input: ListenInput,
@@ -71,8 +70,10 @@ export class ListenClient {
   }
 
   /**
-   * A client for one call. Its fetch never rejects: the SDK would leave its timer behind, which holds
-   * the process for weeks. @param onBroken Told instead.
+   * A client for one call. Its fetch never rejects, since the SDK would then keep its timer, which holds the process for
+   * weeks.
+   *
+   * @param onBroken Called with the error instead.
    */
   #media(onBroken: (error: unknown) => void): Media {
     const dispatcher = this.#agent;
@@ -80,7 +81,7 @@ export class ListenClient {
       apiKey: this.#apiKey,
       maxRetries: 0,
       timeoutInSeconds: NEVER_SECONDS,
-      // undici's own fetch, since the one in Node 20 belongs to an older undici than the agent.
+      // Not Node's fetch, which belongs to an older undici than the agent.
       fetch: ((input: string, init: object) =>
         undiciFetch(input, { ...init, dispatcher }).catch((error: unknown) => {
           onBroken(error);
@@ -132,7 +133,7 @@ function toEngineError(error: unknown): EngineError {
       {
         kind: 'FETCH',
         code: 'FETCH_TRUNCATED',
-        message: 'The recording ended before the length its server announced.',
+        message: 'The recording ended before the length that its server announced.',
         retryable: true,
       },
       { cause: error },

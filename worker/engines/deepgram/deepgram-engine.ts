@@ -1,14 +1,7 @@
 import { Readable } from 'node:stream';
-import { type BulkheadPolicy, bulkhead } from 'cockatiel';
 import { ConfigError, type WorkerConfig } from '../../../src/config/config.ts';
 import type { Logger } from '../../../src/observability/logger.ts';
-import {
-  type BreakerState,
-  CircuitOpenError,
-  ServiceBreaker,
-  type Verdict,
-  withAbort,
-} from '../circuit-breaker.ts';
+import { type BreakerState, CircuitOpenError, ServiceBreaker, type Verdict } from '../circuit-breaker.ts';
 import {
   type AudioSource,
   EngineError,
@@ -32,20 +25,21 @@ export interface DeepgramTuning {
   readonly failureThreshold: number;
   readonly openMs: number;
   readonly maxOpenMs: number;
-  /** How long no job is taken after a 429 that names no time. */
+  /** How long to take no job after a 429 without a Retry-After. */
   readonly pauseMs: number;
-  /** Whether public URLs are left to Deepgram to fetch. */
+  /** Whether Deepgram fetches public URLs itself. */
   readonly fetchesUrls: boolean;
   readonly answerTimeoutMs: (sizeBytes: number | null) => number;
 }
 
-/** Segments of one report; small, so that a long result travels as many messages. */
+/** Segments of one report; few, so that a long result becomes many messages. */
 const SEGMENTS_PER_REPORT = 50;
 
 /**
- * Deepgram as an engine: by URL where Deepgram can fetch it, else as a stream, never whole in memory.
- * A self-hosted one (DEEPGRAM_BASE_URL) always gets the stream: it stands in the operator's own
- * network, where a stranger's URL must not be followed without our guards.
+ * Deepgram as an engine: it gets the URL where it can fetch it, else a stream, never the whole recording in memory. A
+ * self-hosted Deepgram (DEEPGRAM_BASE_URL) always gets the stream: it is in the operator's own network, where nothing may
+ * follow a user's URL without our guards.
+ *
  * @throws ConfigError without DEEPGRAM_API_KEY.
  */
 export async function createDeepgramEngine(
@@ -55,7 +49,7 @@ export async function createDeepgramEngine(
 ): Promise<DeepgramEngine> {
   if (config.DEEPGRAM_API_KEY === undefined) {
     throw new ConfigError(
-      "DEEPGRAM_API_KEY is not set. The Deepgram worker needs a key of your project: create one in Deepgram's console and set it for this worker alone.",
+      "DEEPGRAM_API_KEY is not set. Create a key for your project in Deepgram's console and set it for this worker only.",
     );
   }
   const client = new ListenClient({ apiKey: config.DEEPGRAM_API_KEY, baseUrl: config.DEEPGRAM_BASE_URL });
@@ -79,18 +73,17 @@ export class DeepgramEngine implements SourceEngine {
   readonly #client: ListenClient;
   readonly #tuning: DeepgramTuning;
   readonly #breaker: ServiceBreaker;
-  readonly #slots: BulkheadPolicy;
 
   constructor(config: WorkerConfig, log: Logger, client: ListenClient, tuning: DeepgramTuning) {
     this.maxConcurrency = config.DEEPGRAM_CONCURRENCY;
     this.#config = config;
     this.#client = client;
     this.#tuning = tuning;
-    this.#slots = bulkhead(config.DEEPGRAM_CONCURRENCY, Number.POSITIVE_INFINITY);
     this.#breaker = new ServiceBreaker({
       ...tuning,
+      concurrency: config.DEEPGRAM_CONCURRENCY,
       judge,
-      onChange: (state) => log.warn({ breaker: state }, `circuit breaker of Deepgram is ${state}`),
+      onChange: (state) => log.warn({ breaker: state }, 'circuit breaker of Deepgram changed'),
     });
   }
 
@@ -130,17 +123,10 @@ export class DeepgramEngine implements SourceEngine {
     await this.#client.close();
   }
 
-  /** Within the key's concurrency and the breaker's leave; an abort ends the wait for either. */
   async #guarded(call: () => Promise<ListenReply>, signal: AbortSignal): Promise<ListenReply> {
-    let hasSlot = false;
-    const inSlot = () => {
-      hasSlot = true;
-      return this.#breaker.run(call, signal);
-    };
     try {
-      return await withAbort(this.#slots.execute(inSlot), signal, () => hasSlot);
+      return await this.#breaker.run(call, signal);
     } catch (error) {
-      signal.throwIfAborted();
       if (error instanceof CircuitOpenError) {
         throw new EngineError(circuitOpen(error.retryAfterMs), { cause: error });
       }
@@ -159,7 +145,7 @@ export class DeepgramEngine implements SourceEngine {
       try {
         return await send({ url: source.url }, source.sizeBytes);
       } catch (error) {
-        // Refused before any work: an address that our worker may reach and Deepgram may not.
+        // Refused before any work: our worker may reach the address and Deepgram may not.
         if (!(error instanceof EngineError) || error.failure.code !== NOT_PUBLIC_CODE) throw error;
       }
     }
@@ -171,7 +157,7 @@ export class DeepgramEngine implements SourceEngine {
   }
 }
 
-/** Which failures tell of Deepgram's health, which of the worker's key, and which of neither. */
+/** Which failures are Deepgram's, which are due to the worker's key, and which are neither. */
 function judge(error: unknown): Verdict {
   if (!(error instanceof EngineError)) return 'unrelated';
   const { kind, code } = error.failure;

@@ -2,16 +2,16 @@ import { z } from 'zod';
 import { firstChars } from '../../../src/domain/cut-text.ts';
 import type { Failure } from '../../../src/domain/vocabulary.ts';
 
-/** What came back instead of a transcript. */
+/** An answer without a transcript. */
 export interface RefusedAnswer {
   readonly status: number;
-  /** Parsed JSON, or the text of an answer that was none. */
+  /** Parsed JSON, or the text of an answer that is not JSON. */
   readonly body: unknown;
-  /** The `Retry-After` header as it came. */
+  /** The `Retry-After` header, unparsed. */
   readonly retryAfter: string | null;
 }
 
-/** Two shapes are documented: `err_code`/`err_msg`, and `category`/`message`/`details`. */
+/** Documented in two shapes: `err_code` and `err_msg`; `category`, `message` and `details`. */
 const ErrorBody = z.object({
   err_code: z.string().optional(),
   error_code: z.string().optional(),
@@ -32,7 +32,7 @@ const permanent = (kind: Failure['kind'], code: string, message: string): Rule =
   message,
   retryable: false,
 });
-const passing = (kind: Failure['kind'], code: string, message: string): Rule => ({
+const transient = (kind: Failure['kind'], code: string, message: string): Rule => ({
   kind,
   code,
   message,
@@ -40,9 +40,8 @@ const passing = (kind: Failure['kind'], code: string, message: string): Rule => 
 });
 
 /**
- * The failure behind an answer that is no success.
- * Sources: developers.deepgram.com/docs/errors, read November 2026; what each one means for a job is
- * ours (docs/engines.md has the table).
+ * The failure that an unsuccessful answer means (docs/engines.md has the table).
+ * Source of the answers: developers.deepgram.com/docs/errors, read November 2026.
  */
 export function failureOf(answer: RefusedAnswer, now: Date): Failure {
   const { code, message } = describeBody(answer.body);
@@ -61,41 +60,37 @@ export function parseRetryAfterMs(value: string | null, now: Date): number | nul
   return Math.min(MAX_RETRY_AFTER_MS, Math.max(0, delayMs));
 }
 
-/** The service could not be reached, or the connection broke before the answer was whole. */
+/** No connection, or one that broke before the answer was complete. */
 export function unreachable(reason: string): Failure {
   return {
-    ...passing('ENGINE_UNAVAILABLE', 'DEEPGRAM_UNREACHABLE', "Deepgram can't be reached from the worker."),
-    detail: reason.slice(0, MAX_DETAIL_CHARACTERS),
+    ...transient('ENGINE_UNAVAILABLE', 'DEEPGRAM_UNREACHABLE', 'The worker cannot reach Deepgram.'),
+    detail: firstChars(reason, MAX_DETAIL_CHARACTERS),
   };
 }
 
-/** A success by its status, but not an answer we can read. */
+/** A success by its status, without a transcript in it. */
 export function unreadableAnswer(reason: string): Failure {
   return {
-    ...passing(
+    ...transient(
       'ENGINE_UNAVAILABLE',
       'DEEPGRAM_ANSWER_INVALID',
-      'Deepgram answered with something that is no transcript.',
+      'The answer of Deepgram is not a transcript.',
     ),
-    detail: reason.slice(0, MAX_DETAIL_CHARACTERS),
+    detail: firstChars(reason, MAX_DETAIL_CHARACTERS),
   };
 }
 
 export function tooSlow(timeoutMs: number): Failure {
   const minutes = Math.round(timeoutMs / 60_000);
-  return passing(
-    'TIMEOUT',
-    'DEEPGRAM_TIMEOUT',
-    `Deepgram did not answer within ${minutes} minutes, longer than the recording can last.`,
-  );
+  return transient('TIMEOUT', 'DEEPGRAM_TIMEOUT', `Deepgram did not answer within ${minutes} minutes.`);
 }
 
 export function circuitOpen(retryAfterMs: number): Failure {
   return {
-    ...passing(
+    ...transient(
       'ENGINE_UNAVAILABLE',
       'DEEPGRAM_CIRCUIT_OPEN',
-      'Deepgram failed repeatedly and is given a rest before the next attempt.',
+      'Deepgram failed repeatedly; the next attempt is made after a pause.',
     ),
     retryAfterMs,
   };
@@ -120,13 +115,13 @@ function ruleFor(status: number, code: string, message: string): Rule {
       return permanent(
         'ENGINE_REJECTED',
         'DEEPGRAM_KEY_INVALID',
-        'Deepgram refused the API key; whoever runs the worker must set a valid DEEPGRAM_API_KEY.',
+        'Deepgram refused the API key; the operator of the worker must set a valid DEEPGRAM_API_KEY.',
       );
     case 402:
       return permanent(
         'ENGINE_REJECTED',
         'DEEPGRAM_NO_CREDIT',
-        "The Deepgram project has no credit left; whoever runs the worker must top it up in Deepgram's console.",
+        "The Deepgram project has no credit left; its owner must add credit in Deepgram's console.",
       );
     case 403:
       return FORBIDDEN;
@@ -135,26 +130,38 @@ function ruleFor(status: number, code: string, message: string): Rule {
       return permanent(
         'ENGINE_REJECTED',
         'DEEPGRAM_NOT_FOUND',
-        'There is no Deepgram at the address; whoever runs the worker must correct DEEPGRAM_BASE_URL.',
+        'There is no Deepgram at the address; the operator of the worker must correct DEEPGRAM_BASE_URL.',
       );
     case 413:
-      return permanent('AUDIO', 'AUDIO_TOO_LARGE', 'The recording is larger than the 2 GB Deepgram takes.');
+      return permanent(
+        'AUDIO',
+        'AUDIO_TOO_LARGE',
+        'The recording is larger than the 2 GB that Deepgram accepts.',
+      );
     case 415:
       return UNREADABLE;
     case 408:
     case 422:
-      return passing(
+      return transient(
         'ENGINE_UNAVAILABLE',
         'DEEPGRAM_UPLOAD_INTERRUPTED',
-        'The recording did not reach Deepgram whole or in time.',
+        'The recording did not reach Deepgram completely or in time.',
       );
     case 429:
-      return passing('RATE_LIMITED', 'DEEPGRAM_RATE_LIMITED', 'Deepgram has too many requests of this key.');
+      return transient(
+        'RATE_LIMITED',
+        'DEEPGRAM_RATE_LIMITED',
+        'Too many concurrent requests to Deepgram with this API key.',
+      );
     case 504:
-      return passing('TIMEOUT', 'DEEPGRAM_TIMEOUT', 'Deepgram gave up after its own time limit.');
+      return transient('TIMEOUT', 'DEEPGRAM_TIMEOUT', 'Deepgram exceeded its own time limit.');
     default:
       if (status >= 500) {
-        return passing('ENGINE_UNAVAILABLE', 'DEEPGRAM_UNAVAILABLE', 'Deepgram is not able to work now.');
+        return transient(
+          'ENGINE_UNAVAILABLE',
+          'DEEPGRAM_UNAVAILABLE',
+          'Deepgram is temporarily unavailable.',
+        );
       }
       return REQUEST_REJECTED;
   }
@@ -163,29 +170,29 @@ function ruleFor(status: number, code: string, message: string): Rule {
 const FORBIDDEN = permanent(
   'ENGINE_REJECTED',
   'DEEPGRAM_FORBIDDEN',
-  'The Deepgram project may not use this model or feature; choose another model or extend the plan.',
+  'The plan of the Deepgram project does not include this model or feature; choose another model or extend the plan.',
 );
 const MODEL_UNKNOWN = permanent(
   'UNSUPPORTED',
   'MODEL_UNKNOWN',
-  'Deepgram has no such model for this language; choose another model or omit it.',
+  'Deepgram does not have this model for this language; choose another model or omit it.',
 );
 const UNREADABLE = permanent(
   'AUDIO',
   'AUDIO_UNREADABLE',
-  'Deepgram found no audio it can read in the recording; check that the file is whole and is audio.',
+  'Invalid or unsupported audio: Deepgram cannot decode the recording.',
 );
 const REQUEST_REJECTED = permanent(
   'ENGINE_REJECTED',
   'DEEPGRAM_REQUEST_REJECTED',
   'Deepgram refused the request; the detail says why.',
 );
-/** Tells the engine that Deepgram wants the recording itself, since it may not fetch that address. */
+/** Deepgram may not fetch from that address: the engine sends the recording itself. */
 export const NOT_PUBLIC_CODE = 'FETCH_BLOCKED_ADDRESS';
 
 function ruleForBadRequest(code: string, message: string): Rule {
   if (/publicly routable/i.test(message)) {
-    return permanent('FETCH', NOT_PUBLIC_CODE, "Deepgram can't fetch from the recording's address.");
+    return permanent('FETCH', NOT_PUBLIC_CODE, "Deepgram cannot fetch from the recording's address.");
   }
   if (/REMOTE_CONTENT/i.test(code) || /remote server|redirect|could not parse url/i.test(message)) {
     return ruleForSource(message);
@@ -196,27 +203,27 @@ function ruleForBadRequest(code: string, message: string): Rule {
     return permanent(
       'UNSUPPORTED',
       'VOCABULARY_UNSUPPORTED',
-      `Deepgram refused the vocabulary: ${message.slice(0, 200)}`,
+      `Deepgram refused the vocabulary: ${firstChars(message, 200)}`,
     );
   }
   if (/language/i.test(message)) {
     return permanent(
       'UNSUPPORTED',
       'LANGUAGE_UNSUPPORTED',
-      `Deepgram refused the language: ${message.slice(0, 200)}`,
+      `Deepgram refused the language: ${firstChars(message, 200)}`,
     );
   }
   return REQUEST_REJECTED;
 }
 
-/** Deepgram could not fetch the recording; the same codes as when the worker can't. */
+/** Deepgram could not fetch the recording: the codes of a worker that cannot. */
 function ruleForSource(message: string): Rule {
   const status = Number(/\b([1-5]\d\d)\b/.exec(message)?.[1] ?? 0);
-  const text = `Deepgram could not fetch the recording from its URL: ${message.slice(0, 200)}`;
+  const text = `Deepgram could not fetch the recording from its URL: ${firstChars(message, 200)}`;
   if (status === 404 || status === 410) return permanent('FETCH', 'FETCH_NOT_FOUND', text);
   if (status === 401 || status === 403) return permanent('FETCH', 'FETCH_FORBIDDEN', text);
-  if (status === 408) return passing('FETCH', 'FETCH_TIMEOUT', text);
-  if (status === 425 || status === 429) return passing('FETCH', 'FETCH_RATE_LIMITED', text);
-  if (status >= 500) return passing('FETCH', 'FETCH_SERVER_ERROR', text);
+  if (status === 408) return transient('FETCH', 'FETCH_TIMEOUT', text);
+  if (status === 425 || status === 429) return transient('FETCH', 'FETCH_RATE_LIMITED', text);
+  if (status >= 500) return transient('FETCH', 'FETCH_SERVER_ERROR', text);
   return permanent('FETCH', 'FETCH_REFUSED', text);
 }

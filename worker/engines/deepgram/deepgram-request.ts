@@ -5,25 +5,25 @@ type Media = DeepgramClient['listen']['v1']['media'];
 /** The query of `POST /v1/listen` as the SDK names it. */
 export type ListenQuery = Parameters<Media['transcribeFile']>[1];
 
-/** No answer of Deepgram's takes longer: it gives up itself after 10 minutes (whisper models: 20). */
+/** Longer than any answer takes: Deepgram itself gives up after 10 minutes (whisper models: 20). */
 const LONGEST_ANSWER_MS = 25 * 60_000;
-/** Speech codecs go no lower than 8 kbit/s, so a file has at most a second of audio in 1,000 bytes. */
+/** Speech codecs use at least 8 kbit/s, so 1,000 bytes hold at most a second of audio. */
 const FEWEST_BYTES_PER_SECOND = 1000;
 const LONGEST_TIMEOUT_MS = 24 * 3_600_000;
 
-/** What Deepgram's own service offers; a custom model is announced when it is the worker's default. */
+/** The models of Deepgram's own service; a custom model is listed when it is the worker's default. */
 export const CLOUD_MODELS: readonly string[] = [
   ...Object.values(ListenV1Model).filter((name) => name !== ListenV1Model.Custom),
   ...['tiny', 'base', 'small', 'medium', 'large'].map((size) => `whisper-${size}`),
 ];
 
-/** The model to ask for: the job's, or the worker's own. */
+/** The model to request: the job's, or the worker's default. */
 export function modelFor(options: TranscriptionOptions, defaultModel: string): string {
   return options.model === DEFAULT_MODEL ? defaultModel : options.model;
 }
 
 /**
- * The job's options in Deepgram's words. What it can't do was refused when the job was submitted
+ * The job's options as Deepgram's parameters. Options that Deepgram does not support were refused at submit
  * (src/domain/engine-capabilities.ts).
  * Source: developers.deepgram.com, API reference of `/v1/listen`, read November 2026.
  */
@@ -43,7 +43,7 @@ export function listenQuery(
   };
 }
 
-/** `keyterm` is of nova-3 and later; the models before it take `keywords`. */
+/** nova-3 and later models take `keyterm`, earlier ones `keywords`. */
 function vocabularyQuery(vocabulary: readonly string[], model: string): ListenQuery {
   if (vocabulary.length === 0) return {};
   const terms = [...vocabulary];
@@ -52,8 +52,8 @@ function vocabularyQuery(vocabulary: readonly string[], model: string): ListenQu
 }
 
 /**
- * How long to wait for an answer: as long as the recording could possibly be, and never less than
- * Deepgram itself may work. A request given up too early would be paid for and sent again.
+ * How long to wait for an answer: as long as the recording could possibly be, and never less than Deepgram's own limit.
+ * A request that is abandoned too early is paid for and sent again.
  */
 export function answerTimeoutMs(sizeBytes: number | null): number {
   if (sizeBytes === null) return LONGEST_TIMEOUT_MS;
@@ -61,7 +61,7 @@ export function answerTimeoutMs(sizeBytes: number | null): number {
   return Math.min(LONGEST_TIMEOUT_MS, LONGEST_ANSWER_MS + longestAudioMs);
 }
 
-/** A type that can't be mistaken for the JSON form of the request, which names a URL to fetch. */
+/** Never JSON, which Deepgram would read as a request to fetch a URL. */
 export function uploadContentType(contentType: string | null): string {
   const type = contentType?.split(';')[0]?.trim().toLowerCase() ?? '';
   return /^(audio|video)\/[\w.+-]+$/.test(type) ? type : 'application/octet-stream';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Word } from '../../../src/domain/transcript.ts';
 import type { EngineResult, EngineSegment } from '../engine.ts';
 
-/** Not refused below zero: a paid answer isn't thrown away for a rounding error. */
+/** May be negative: a rounding error is no reason to discard an answer that was paid for. */
 const Seconds = z.number();
 
 const WordAnswer = z.object({
@@ -33,8 +33,8 @@ const AlternativeAnswer = z.object({
 });
 
 /**
- * The answer to `POST /v1/listen`, as far as we use it. Checked, because the SDK hands over whatever
- * came, broken JSON included.
+ * The fields that we use of an answer to `POST /v1/listen`. Checked, because the SDK returns any answer, even invalid
+ * JSON.
  * Source: developers.deepgram.com, API reference of `/v1/listen`, read November 2026.
  */
 export const ListenAnswer = z.object({
@@ -60,7 +60,7 @@ export const ListenAnswer = z.object({
 });
 export type ListenAnswer = z.infer<typeof ListenAnswer>;
 
-/** An utterance without a pause is cut after so many words, so that no segment outgrows a message. */
+/** A longer utterance becomes several segments, so that each fits into a message. */
 const MAX_WORDS = 200;
 
 const toMs = (seconds: number): number => Math.max(0, Math.round(seconds * 1000));
@@ -72,8 +72,8 @@ const textOfWord = (word: WordAnswer): string => word.punctuated_word ?? word.wo
 export const durationMsOf = (answer: ListenAnswer): number => toMs(answer.metadata.duration);
 
 /**
- * Utterances as segments: in order, within the recording, none over another (speakers who talk at once
- * share the time: the later one starts when the earlier one ends).
+ * Utterances as segments: in order, within the recording, without overlap (of speakers who talk at the same time, the
+ * later one starts when the earlier one ends).
  */
 export function segmentsOf(
   answer: ListenAnswer,
@@ -101,7 +101,7 @@ export function segmentsOf(
   return segments;
 }
 
-/** What is known of the run as a whole. */
+/** What the answer says about the whole recording. */
 export function resultOf(
   answer: ListenAnswer,
   asked: { readonly language: string | null; readonly model: string; readonly requestId: string | null },
@@ -117,7 +117,7 @@ export function resultOf(
   };
 }
 
-/** Installations without the utterances feature answer with words alone; those make one utterance. */
+/** Installations without the utterances feature return words only; they make one utterance per channel. */
 function utterancesOf(answer: ListenAnswer): readonly UtteranceAnswer[] {
   if (answer.results.utterances !== undefined) return answer.results.utterances;
   return answer.results.channels.flatMap((channel) => {

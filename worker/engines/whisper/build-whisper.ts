@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { chmod, copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { arch, cpus, platform } from 'node:os';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { withLock } from '../../../src/process/file-lock.ts';
 import { isExecutable } from '../../../src/process/find-executable.ts';
@@ -30,7 +30,7 @@ export function builtWhisperCli({ target, cacheDirectory }: Omit<BuildOptions, '
     target === 'native' ? cpus()[0]?.model : '',
   ];
   const hash = createHash('sha256').update(JSON.stringify(recipe)).digest('hex').slice(0, 12);
-  const build = [WHISPER_VERSION, platform(), arch(), target, hash].join('-');
+  const build = [WHISPER_VERSION, process.platform, process.arch, target, hash].join('-');
   return join(cacheDirectory, 'whisper.cpp', build, 'whisper-cli');
 }
 

@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { arch, availableParallelism, freemem, platform } from 'node:os';
+import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { bulkhead } from 'cockatiel';
 import { buildStep } from './build-step.ts';
@@ -23,14 +23,14 @@ const KERNELS = 'ggml/src/ggml-cpu';
  * What whisper.cpp 1.9.1's CMake files compile into whisper-cli for a CPU, without what the linker would drop. The
  * units that take longest come first, so that all cores finish at about the same time.
  */
-const UNITS: readonly string[] = [
+export const UNITS: readonly string[] = [
   'src/whisper.cpp',
   'examples/common-whisper.cpp',
   ...['ops.cpp', 'repack.cpp'].map((file) => `${KERNELS}/${file}`),
   'ggml/src/ggml-quants.c',
   'examples/common.cpp',
   ...['repack.cpp', 'quants.c'].map(
-    (file) => `${KERNELS}/arch/${arch() === 'arm64' ? 'arm' : 'x86'}/${file}`,
+    (file) => `${KERNELS}/arch/${process.arch === 'arm64' ? 'arm' : 'x86'}/${file}`,
   ),
   ...['gguf.cpp', 'ggml-backend-meta.cpp', 'ggml.c'].map((file) => `ggml/src/${file}`),
   ...['unary-ops.cpp', 'binary-ops.cpp'].map((file) => `${KERNELS}/${file}`),
@@ -45,7 +45,7 @@ const UNITS: readonly string[] = [
 const DEFINITIONS: readonly string[] = [
   ...['GGML_USE_CPU', 'GGML_USE_CPU_REPACK', 'GGML_SCHED_MAX_COPIES=4', 'NDEBUG', '_XOPEN_SOURCE=600'],
   ...['GGML_VERSION="0.15.1"', 'GGML_COMMIT="unknown"', 'WHISPER_VERSION="1.9.1"'],
-  platform() === 'darwin' ? '_DARWIN_C_SOURCE' : '_GNU_SOURCE',
+  process.platform === 'darwin' ? '_DARWIN_C_SOURCE' : '_GNU_SOURCE',
 ];
 
 /** By architecture. Only x64 has been tried; arm64 follows whisper.cpp's CMake files. */
@@ -57,7 +57,7 @@ const INSTRUCTIONS: Readonly<Record<string, Readonly<Record<BuildTarget, readonl
 /** A program for an image must run where no compiler, and none of its libraries, is installed. */
 const STATIC: Readonly<Record<BuildTarget, readonly string[]>> = {
   native: [],
-  portable: platform() === 'linux' ? ['-static-libgcc', '-static-libstdc++'] : [],
+  portable: process.platform === 'linux' ? ['-static-libgcc', '-static-libstdc++'] : [],
 };
 
 /** What the result depends on besides the sources and the compiler. */
@@ -77,7 +77,7 @@ export async function findCompiler(
   target: BuildTarget,
   signal: AbortSignal,
 ): Promise<Compiler | null> {
-  const instructions = INSTRUCTIONS[arch()]?.[target];
+  const instructions = INSTRUCTIONS[process.arch]?.[target];
   if (instructions === undefined) return null;
   const [source, probe] = [join(folder, 'probe.cpp'), join(folder, 'probe')];
   await writeFile(source, PROBE);
@@ -121,7 +121,7 @@ export async function compileWhisperCli(
     done += 1;
     onPercent(Math.floor((done / UNITS.length) * 100));
   });
-  const libraries = ['-pthread', '-lm', ...(platform() === 'linux' ? ['-ldl'] : [])];
+  const libraries = ['-pthread', '-lm', ...(process.platform === 'linux' ? ['-ldl'] : [])];
   const link = [...objects, ...openMp, ...STATIC[target], ...libraries, '-o', 'whisper-cli'];
   await buildStep('linking', [program, ...link], { cwd: sources }, signal);
   return join(sources, 'whisper-cli');

@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module';
-import { arch, platform } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { findExecutable, isExecutable } from '../../../src/process/find-executable.ts';
 import { buildStep } from './build-step.ts';
@@ -46,7 +45,9 @@ export async function findWhisper(
 async function findPrebuilt(signal: AbortSignal): Promise<readonly [string, ...string[]] | null> {
   const program = fileURLToPath(new URL('./prebuilt-whisper.mjs', import.meta.url));
   try {
-    const addon = createRequire(import.meta.url).resolve(`@fugood/node-whisper-${platform()}-${arch()}`);
+    const addon = createRequire(import.meta.url).resolve(
+      `@fugood/node-whisper-${process.platform}-${process.arch}`,
+    );
     const command = [process.execPath, program, addon] as const;
     await buildStep('loading the prebuilt engine', command, {}, signal);
     return command;

@@ -11,6 +11,7 @@ const well = () => Promise.resolve('done');
 
 function aBreaker() {
   return new ServiceBreaker({
+    concurrency: Number.POSITIVE_INFINITY,
     failureThreshold: 3,
     openMs: 1000,
     maxOpenMs: 3000,
