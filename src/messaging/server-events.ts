@@ -54,14 +54,14 @@ export function endingEvent(
     return serverEvent(jobId, last, nextAttempt(last, atLeastAttempt), ending, now);
   }
   if (!mayEnd(last, end)) return null;
-  const isBehind = last === null || last.event.attempt < atLeastAttempt;
-  if (end.type === 'lost' && isBehind) return null;
-  // A failure belongs to the attempt that would come next, so that a second copy of the task finds it ended.
-  const isNext = end.type === 'failed' || isBehind;
-  const place = isNext
-    ? nextAttempt(last, atLeastAttempt)
-    : { attempt: last.event.attempt, ordinal: last.event.ordinal + 1 };
-  return serverEvent(jobId, last, place, end, now);
+  if (end.type !== 'lost') {
+    // It opens the attempt that would come next: a second copy of the task finds it ended, and so does a row that has
+    // refused the last attempt on the chain.
+    return serverEvent(jobId, last, nextAttempt(last, atLeastAttempt), end, now);
+  }
+  if (last === null || last.event.attempt < atLeastAttempt) return null;
+  const { attempt, ordinal } = last.event;
+  return serverEvent(jobId, last, { attempt, ordinal: ordinal + 1 }, end, now);
 }
 
 function mayEnd(last: ChainEnd | null, end: ServerEnd): boolean {

@@ -71,10 +71,10 @@ describe('what the server puts on a chain', () => {
   });
 
   it.each([released, aFailedEvent(aFailure(), { attempt: 2, ordinal: 4, lostRuns: 1 })])(
-    'cancels a waiting job behind the end of its last run ($type), and fails it in the next attempt',
+    'ends a waiting job in the next attempt ($type before): its row may have refused the last one on the chain',
     (end) => {
       expect(endingEvent(JOB_ID, behind(end), CANCELED, 2, NOON)).toMatchObject({
-        ...{ type: 'canceled', attempt: 2, ordinal: 5, lostRuns: 1 },
+        ...{ type: 'canceled', attempt: 3, ordinal: 1, lostRuns: 1 },
       });
       expect(endingEvent(JOB_ID, behind(end), CANCELED, 4, NOON)).toMatchObject({ attempt: 5, ordinal: 1 });
       expect(endingEvent(JOB_ID, behind(end), FAILED, 2, NOON)).toMatchObject({ attempt: 3, ordinal: 1 });
