@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { promisify } from 'node:util';
 import type { WebSocket } from 'ws';
 
 export interface StallLimits {
@@ -32,16 +33,17 @@ export class BoundedSender {
   send(data: string): Promise<void> {
     const socket = this.#socket;
     if (socket.readyState !== socket.OPEN) return Promise.resolve();
-    const written = new Promise<void>((resolve) => {
-      socket.send(data, () => {
-        this.sentCount += 1;
-        this.#watch();
-        // A failed write means the socket is closing, which ends its operations.
-        resolve();
-      });
-    });
+    const written = this.#write(data);
     this.#watch();
     return socket.bufferedAmount > this.#limits.maxUnsentBytes ? written : Promise.resolve();
+  }
+
+  async #write(data: string): Promise<void> {
+    const send = promisify((done: (error?: Error | null) => void) => this.#socket.send(data, done));
+    // A failed write means that the socket is closing, which ends its operations.
+    await send().catch(() => undefined);
+    this.sentCount += 1;
+    this.#watch();
   }
 
   #watch(): void {

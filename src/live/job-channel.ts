@@ -1,7 +1,7 @@
-import { EventEmitter, once } from 'node:events';
 import type { EventMessage, ProgressMessage } from '../contract/messages.ts';
 import type { JobView } from '../domain/job-view.ts';
 import type { Segment } from '../domain/transcript.ts';
+import { Bell } from '../process/wait.ts';
 import { withLiveProgress } from './live-progress.ts';
 
 /** The stored job with what its transcript's numbering belongs to. */
@@ -32,7 +32,7 @@ export class JobChannel {
   #version = 0;
   /** Progress messages received, so that a reader can tell how many it did not see. */
   #progressCount = 0;
-  readonly #changes = new EventEmitter().setMaxListeners(0);
+  readonly #waiting = new Set<Bell>();
 
   constructor(stored: StoredSnapshot) {
     this.#stored = stored;
@@ -120,13 +120,15 @@ export class JobChannel {
 
   #changed(): void {
     this.#version += 1;
-    this.#changes.emit('change');
+    for (const bell of this.#waiting) bell.ring();
   }
 
-  /** Resolves when the version is past `version`, or the signal aborts. */
-  async changedSince(version: number, signal: AbortSignal): Promise<void> {
+  /** Resolves when the version is past `version`, the signal aborts, or `ms` are over. */
+  async changedSince(version: number, signal: AbortSignal, ms?: number): Promise<void> {
     if (this.#version > version) return;
-    // It rejects only when the signal aborts.
-    await once(this.#changes, 'change', { signal }).catch(() => undefined);
+    const bell = new Bell();
+    this.#waiting.add(bell);
+    await bell.wait(signal, ms);
+    this.#waiting.delete(bell);
   }
 }

@@ -5,7 +5,6 @@ import type { Principal } from '../domain/principal.ts';
 import type { Segment } from '../domain/transcript.ts';
 import { defaulted, integer, optional, validate } from '../domain/validate.ts';
 import { isFinal, type JobStatus } from '../domain/vocabulary.ts';
-import { sleep } from '../process/wait.ts';
 import type { Storage } from '../storage/open-storage.ts';
 import type { Hub } from './hub.ts';
 import type { JobChannel } from './job-channel.ts';
@@ -120,10 +119,7 @@ async function pace(
     const urgent = channel.nextIndex > nextIndex || channel.view.status !== last.job.status;
     const waitMs = until - Date.now();
     if (urgent || waitMs <= 0) return;
-    const stop = new AbortController();
-    const either = AbortSignal.any([signal, stop.signal]);
-    await Promise.race([sleep(waitMs, either), channel.changedSince(channel.version, either)]);
-    stop.abort();
+    await channel.changedSince(channel.version, signal, waitMs);
   }
 }
 

@@ -37,15 +37,7 @@ export const LAYERS: readonly Layer[] = [
   {
     folder: 'src/graphql',
     purpose: 'Pothos types, one file per noun; errors; limits',
-    folders: [
-      'src/app',
-      'src/live',
-      'src/uploads',
-      'src/captions',
-      'src/process',
-      'src/observability',
-      'src/domain',
-    ],
+    folders: ['src/app', 'src/live', 'src/uploads', 'src/captions', 'src/process', 'src/domain'],
     packages: ['*'],
   },
   {
