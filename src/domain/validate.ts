@@ -37,17 +37,15 @@ function toIssue(issue: z.core.$ZodIssue, path: readonly string[]): ValidationIs
   };
 }
 
-const UNITS: Readonly<Record<string, string>> = { string: ' characters', array: ' items' };
+const UNITS: Readonly<Record<string, string>> = { string: 'character', array: 'item' };
 
 /** The end of a sentence about a field, for rules whose schema does not say it itself. */
 function describe(issue: z.core.$ZodRawIssue): string {
-  const unit = UNITS[String(issue.origin)] ?? '';
-  const verb = unit === '' ? 'be' : 'have';
   switch (issue.code) {
     case 'too_big':
-      return `must ${verb} at most ${issue.maximum}${unit}`;
+      return limit('most', issue.maximum, issue.origin);
     case 'too_small':
-      return `must ${verb} at least ${issue.minimum}${unit}`;
+      return limit('least', issue.minimum, issue.origin);
     case 'invalid_value':
       return `must be one of ${issue.values.map(String).join(', ')}`;
     case 'invalid_type':
@@ -55,6 +53,12 @@ function describe(issue: z.core.$ZodRawIssue): string {
     default:
       return 'is not valid';
   }
+}
+
+function limit(which: 'most' | 'least', value: unknown, origin: string): string {
+  const unit = UNITS[origin];
+  if (unit === undefined) return `must be at ${which} ${value}`;
+  return `must have at ${which} ${value} ${unit}${value === 1 ? '' : 's'}`;
 }
 
 /** A whole number within bounds. */

@@ -38,22 +38,22 @@ export const builder = new SchemaBuilder<ServiceTypes>({
     // Nodes are looked up in types/node.ts by the prefix of their id.
     nodeQueryOptions: false,
     nodesQueryOptions: false,
-    nodeTypeOptions: { description: 'An object that `node` finds by its id.' },
-    idFieldOptions: { description: 'The same text in every place: API, URLs, logs.' },
-    pageInfoTypeOptions: { description: 'Where a page lies in its list.' },
-    hasNextPageFieldOptions: { description: 'Whether more follows `endCursor`.' },
-    hasPreviousPageFieldOptions: { description: 'Whether more precedes `startCursor`.' },
-    startCursorFieldOptions: { description: 'Cursor of the first item; null on an empty page.' },
-    endCursorFieldOptions: { description: 'Cursor of the last item; null on an empty page.' },
+    nodeTypeOptions: { description: 'An object with a globally unique id.' },
+    idFieldOptions: { description: 'Globally unique id; the same in the API, URLs and logs.' },
+    pageInfoTypeOptions: { description: 'Position of a page in its list.' },
+    hasNextPageFieldOptions: { description: 'Whether there are items after `endCursor`.' },
+    hasPreviousPageFieldOptions: { description: 'Whether there are items before `startCursor`.' },
+    startCursorFieldOptions: { description: 'Cursor of the first item; null when the page is empty.' },
+    endCursorFieldOptions: { description: 'Cursor of the last item; null when the page is empty.' },
   },
 });
 
-export const QueryRef = builder.queryType({ description: 'Everything that can be read.' });
+export const QueryRef = builder.queryType({ description: 'Queries.' });
 builder.mutationType({
   description:
-    'Everything that can be changed. Expected failures come back as members of the result union, all of ' +
-    'them `UserError`; others as top-level errors.',
+    'Mutations. Expected errors are members of the result union and implement `UserError`; all others are ' +
+    'top-level errors.',
 });
 builder.subscriptionType({
-  description: 'What can be watched, over graphql-transport-ws or server-sent events on the same path.',
+  description: 'Subscriptions, over graphql-transport-ws or server-sent events on the same path.',
 });

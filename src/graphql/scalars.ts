@@ -4,7 +4,7 @@ import { builder } from './builder.ts';
 const MAX_JSON_BYTES = 4096;
 const RFC_3339 =
   /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/i;
-/** RFC 5646, without its grandfathered and private-use tags. */
+/** RFC 5646, without grandfathered and private-use tags. */
 const BCP_47 = /^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$/;
 
 function refuse(what: string, value: unknown): never {
@@ -42,7 +42,7 @@ export function parseJsonObject(value: unknown): Readonly<Record<string, unknown
     refuse('A JSONObject is a JSON object', value);
   }
   if (new TextEncoder().encode(JSON.stringify(value)).byteLength > MAX_JSON_BYTES) {
-    refuse(`A JSONObject is at most ${MAX_JSON_BYTES} bytes when serialised`, value);
+    refuse(`A JSONObject has at most ${MAX_JSON_BYTES} bytes when serialized`, value);
   }
   return value as Readonly<Record<string, unknown>>;
 }
@@ -53,7 +53,7 @@ export function parseLanguageTag(value: unknown): string {
   return value;
 }
 
-/** Literals in a document take the same road as values of variables. */
+/** Literals in a document are parsed like the values of variables. */
 function fromLiteral<Value>(
   parse: (value: unknown) => Value,
 ): (node: ValueNode, variables?: Record<string, unknown> | null) => Value {
@@ -66,7 +66,7 @@ function fromLiteral<Value>(
 }
 
 builder.scalarType('DateTime', {
-  description: 'RFC 3339 timestamp, UTC, millisecond precision.',
+  description: 'RFC 3339 timestamp in UTC with millisecond precision.',
   specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
   serialize: (value) => value.toISOString(),
   parseValue: parseDateTime,
@@ -80,14 +80,14 @@ builder.scalarType('URL', {
   parseLiteral: fromLiteral(parseUrl),
 });
 builder.scalarType('SafeInt', {
-  description: 'Integer up to 2^53-1, sent as a JSON number.',
+  description: 'Integer between -(2^53-1) and 2^53-1, as a JSON number.',
   specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259#section-6',
   serialize: (value) => value,
   parseValue: parseSafeInt,
   parseLiteral: fromLiteral(parseSafeInt),
 });
 builder.scalarType('JSONObject', {
-  description: 'JSON object, at most 4 KiB when serialised.',
+  description: 'JSON object of at most 4 KiB when serialized.',
   specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259#section-4',
   serialize: (value) => value,
   parseValue: parseJsonObject,

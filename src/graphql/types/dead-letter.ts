@@ -12,17 +12,17 @@ import { UserErrorRef } from './user-error.ts';
 const MAX_GROUPS = 50;
 
 const FailureGroupRef = builder.objectRef<FailureGroupView>('FailureGroup').implement({
-  description: 'Failures with the same cause.',
+  description: 'Failed jobs with the same cause.',
   fields: (t) => ({
     fingerprint: t.exposeString('fingerprint', { description: 'Stable id of the cause.' }),
-    kind: t.expose('kind', { type: FailureKindEnum, description: 'What kind of thing went wrong.' }),
-    message: t.exposeString('message', { description: 'The message of one of them.' }),
-    count: t.exposeInt('count', { description: 'How many jobs.' }),
-    firstSeenAt: t.expose('firstSeenAt', { type: 'DateTime', description: 'The first of them.' }),
-    lastSeenAt: t.expose('lastSeenAt', { type: 'DateTime', description: 'The last of them.' }),
+    kind: t.expose('kind', { type: FailureKindEnum, description: 'Category of the failure.' }),
+    message: t.exposeString('message', { description: 'Message of one of the failures.' }),
+    count: t.exposeInt('count', { description: 'Number of jobs.' }),
+    firstSeenAt: t.expose('firstSeenAt', { type: 'DateTime', description: 'Time of the first failure.' }),
+    lastSeenAt: t.expose('lastSeenAt', { type: 'DateTime', description: 'Time of the last failure.' }),
     sampleJobIds: t.field({
       type: ['ID'],
-      description: 'A few of the jobs.',
+      description: 'Ids of up to five of the jobs, the latest first.',
       resolve: (group) => [...group.sampleJobIds],
     }),
   }),
@@ -33,18 +33,20 @@ const BulkJobFailureRef = builder
   .implement({
     description: 'A job that could not be changed.',
     fields: (t) => ({
-      id: t.exposeID('id', { description: 'The job.' }),
-      error: t.expose('error', { type: UserErrorRef, description: 'Why.' }),
+      id: t.exposeID('id', { description: 'Id of the job.' }),
+      error: t.expose('error', { type: UserErrorRef, description: 'Error.' }),
     }),
   });
 
 const BulkJobsPayload = builder.objectRef<BulkJobsView>('BulkJobsPayload').implement({
-  description: 'What was done to the jobs that match.',
+  description: 'Result of a bulk operation.',
   fields: (t) => ({
-    matched: t.exposeInt('matched', { description: 'Jobs that match the filter.' }),
-    changed: t.exposeInt('changed', { description: 'Jobs that were changed; none by a dry run.' }),
-    skipped: t.exposeInt('skipped', { description: 'Jobs left alone because of `limit` or their status.' }),
-    dryRun: t.exposeBoolean('dryRun', { description: 'True when nothing was changed on purpose.' }),
+    matched: t.exposeInt('matched', { description: 'Number of jobs that match the filter.' }),
+    changed: t.exposeInt('changed', { description: 'Number of jobs that were changed; 0 in a dry run.' }),
+    skipped: t.exposeInt('skipped', {
+      description: 'Number of jobs that were not changed because of `limit` or their status.',
+    }),
+    dryRun: t.exposeBoolean('dryRun', { description: 'Whether this was a dry run.' }),
     failures: t.field({
       type: [BulkJobFailureRef],
       description: 'Jobs that could not be changed.',
@@ -58,29 +60,37 @@ const BulkJobsPayload = builder.objectRef<BulkJobsView>('BulkJobsPayload').imple
 });
 
 const BulkJobsResult = builder.errorUnion('BulkJobsResult', {
-  description: 'What acting on many jobs gives back.',
+  description: 'Result of a bulk operation.',
   types: [BulkJobsPayload, ValidationError, ConfirmationError],
   resolveType: () => BulkJobsPayload,
 });
 
 const BulkJobsInputRef = builder.inputType('BulkJobsInput', {
-  description: 'Acts on everything the filter matches, not on one page.',
+  description: 'Input of a bulk operation on all jobs that match a filter.',
   fields: (t) => ({
-    filter: t.field({ type: JobFilterInput, required: true, description: 'Which jobs.' }),
-    dryRun: t.boolean({ defaultValue: false, description: 'Count only, change nothing.' }),
-    expectedCount: t.int({ description: 'Refused when the match count differs.' }),
-    limit: t.int({ defaultValue: DEFAULT_BULK_LIMIT, description: 'At most this many; 1 to 10 000.' }),
+    filter: t.field({ type: JobFilterInput, required: true, description: 'Filter.' }),
+    dryRun: t.boolean({
+      defaultValue: false,
+      description: 'Whether to count the jobs without changing them.',
+    }),
+    expectedCount: t.int({
+      description: 'Fails with ConfirmationError when the number of matching jobs differs.',
+    }),
+    limit: t.int({
+      defaultValue: DEFAULT_BULK_LIMIT,
+      description: 'Maximum number of jobs to change; 1 to 10,000.',
+    }),
   }),
 });
 
 builder.queryFields((t) => ({
   deadLetters: t.field({
     type: JobConnectionRef,
-    description: 'Jobs that gave up, the latest first.',
+    description: 'A page of dead letters (jobs that failed after all of their attempts), the latest first.',
     args: {
-      filter: t.arg({ type: JobFilterInput, description: 'Which ones; all when left out.' }),
-      first: t.arg.int({ defaultValue: DEFAULT_PAGE_SIZE, description: 'How many; 1 to 100.' }),
-      after: t.arg.string({ description: 'Only those after this cursor.' }),
+      filter: t.arg({ type: JobFilterInput, description: 'Filter; all dead letters when omitted.' }),
+      first: t.arg.int({ defaultValue: DEFAULT_PAGE_SIZE, description: 'Page size; 1 to 100.' }),
+      after: t.arg.string({ description: 'Only jobs after this cursor.' }),
     },
     complexity: ({ first }) => costOfPage(first ?? DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE),
     resolve: async (_root, args, { api }) => ({
@@ -90,10 +100,10 @@ builder.queryFields((t) => ({
   }),
   failureGroups: t.field({
     type: [FailureGroupRef],
-    description: 'Failures grouped by normalised cause, most frequent first.',
+    description: 'Failed jobs grouped by cause, the most frequent first.',
     args: {
-      filter: t.arg({ type: JobFilterInput, description: 'Of which jobs; all when left out.' }),
-      first: t.arg.int({ defaultValue: DEFAULT_PAGE_SIZE, description: 'How many; 1 to 50.' }),
+      filter: t.arg({ type: JobFilterInput, description: 'Filter; all jobs when omitted.' }),
+      first: t.arg.int({ defaultValue: DEFAULT_PAGE_SIZE, description: 'Number of groups; 1 to 50.' }),
     },
     complexity: ({ first }) => costOfPage(first ?? DEFAULT_PAGE_SIZE, MAX_GROUPS),
     resolve: async (_root, args, { api }) => [...(await api.deadLetters.groups(args))],
@@ -104,15 +114,15 @@ builder.mutationFields((t) => ({
   requeueDeadLetters: t.field({
     type: BulkJobsResult,
     nullable: true,
-    description: 'Runs jobs that gave up again, each under its own id.',
-    args: { input: t.arg({ type: BulkJobsInputRef, required: true, description: 'Which jobs.' }) },
+    description: 'Runs dead letters again, each under its own id.',
+    args: { input: t.arg({ type: BulkJobsInputRef, required: true, description: 'The jobs.' }) },
     resolve: (_root, { input }, { api }) => api.deadLetters.requeue(input),
   }),
   discardDeadLetters: t.field({
     type: BulkJobsResult,
     nullable: true,
-    description: 'Takes jobs that gave up off the list; they stay FAILED and readable.',
-    args: { input: t.arg({ type: BulkJobsInputRef, required: true, description: 'Which jobs.' }) },
+    description: 'Removes dead letters from the list; the jobs stay FAILED and readable.',
+    args: { input: t.arg({ type: BulkJobsInputRef, required: true, description: 'The jobs.' }) },
     resolve: (_root, { input }, { api }) => api.deadLetters.discard(input),
   }),
 }));

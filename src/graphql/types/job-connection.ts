@@ -14,9 +14,9 @@ export interface JobPage {
 }
 
 const JobEdgeRef = builder.objectRef<Page<JobView>['edges'][number]>('JobEdge').implement({
-  description: 'A job and its cursor.',
+  description: 'A job in a list, with its cursor.',
   fields: (t) => ({
-    cursor: t.exposeString('cursor', { description: 'Opaque; pass as `after` or `before`.' }),
+    cursor: t.exposeString('cursor', { description: 'Opaque; pass it as `after` or `before`.' }),
     node: t.expose('node', { type: JobRef, description: 'The job.' }),
   }),
 });
@@ -24,10 +24,10 @@ const JobEdgeRef = builder.objectRef<Page<JobView>['edges'][number]>('JobEdge').
 const JobStatusCountRef = builder
   .objectRef<{ readonly status: JobView['status']; readonly count: number }>('JobStatusCount')
   .implement({
-    description: 'How many jobs are in a status.',
+    description: 'Number of jobs in a status.',
     fields: (t) => ({
       status: t.expose('status', { type: JobStatusEnum, description: 'The status.' }),
-      count: t.exposeInt('count', { description: 'How many jobs.' }),
+      count: t.exposeInt('count', { description: 'Number of jobs.' }),
     }),
   });
 
@@ -37,18 +37,18 @@ export const JobConnectionRef = builder.objectRef<JobPage>('JobConnection').impl
     edges: t.field({
       type: [JobEdgeRef],
       complexity: COUNTED_BY_PAGE,
-      description: 'The jobs with their cursors.',
+      description: 'The jobs of this page with their cursors.',
       resolve: ({ page }) => [...page.edges],
     }),
     nodes: t.field({
       type: [JobRef],
       complexity: COUNTED_BY_PAGE,
-      description: 'The jobs.',
+      description: 'The jobs of this page.',
       resolve: ({ page }) => page.edges.map(({ node }) => node),
     }),
     pageInfo: t.field({
       type: builder.pageInfoRef(),
-      description: 'Where the page lies.',
+      description: 'Position of this page in the list.',
       resolve: ({ page }) => ({
         hasNextPage: page.hasNextPage,
         hasPreviousPage: page.hasPreviousPage,
@@ -59,13 +59,13 @@ export const JobConnectionRef = builder.objectRef<JobPage>('JobConnection').impl
     totalCount: t.int({
       nullable: true,
       complexity: COUNT_COST,
-      description: 'Jobs that match, on all pages. Exact up to 10 000, null above; costs 10 points.',
+      description: 'Number of matching jobs on all pages. Exact up to 10,000, null above. Costs 10 points.',
       resolve: ({ filter }, _args, { api }) => api.jobs.count(filter),
     }),
     countByStatus: t.field({
       type: [JobStatusCountRef],
       complexity: { field: COUNT_COST, multiplier: 1 },
-      description: 'Jobs that match, by status; costs 10 points.',
+      description: 'Number of matching jobs by status. Costs 10 points.',
       resolve: async ({ filter }, _args, { api }) => [...(await api.jobs.countByStatus(filter))],
     }),
   }),

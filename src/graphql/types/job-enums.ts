@@ -16,105 +16,105 @@ type Described<Value extends string> = Record<Value, { readonly description: str
 
 export const JobStatusEnum = builder.enumType('JobStatus', {
   description:
-    'Where a job stands. COMPLETED, FAILED and CANCELED are final; a failed job can be retried by hand. ' +
-    'New values may be added: have a default branch.',
+    'Status of a job. COMPLETED, FAILED and CANCELED are final, except that a failed job can be retried. ' +
+    'New values may be added; handle unknown ones.',
   values: {
-    SCHEDULED: { description: 'Not before `scheduledFor`.' },
+    SCHEDULED: { description: 'Waiting for `scheduledFor`.' },
     QUEUED: { description: 'Waiting for a worker.' },
-    PROCESSING: { description: 'A worker has it; never includes waiting.' },
+    PROCESSING: { description: 'Running on a worker. Waiting is never included.' },
     RETRYING: { description: 'Waiting for the next attempt at `nextAttemptAt`.' },
-    COMPLETED: { description: 'The transcript is whole. Final.' },
-    FAILED: { description: 'It gave up; `failure` says why. Final, unless retried by hand.' },
-    CANCELED: { description: 'Stopped on request; what was transcribed stays readable. Final.' },
+    COMPLETED: { description: 'The transcript is complete. Final.' },
+    FAILED: { description: 'Failed; see `failure`. Final unless retried with `retryJob`.' },
+    CANCELED: { description: 'Canceled by request; the transcript so far stays readable. Final.' },
   } as const satisfies Described<JobStatus>,
 });
 
 export const JobStageEnum = builder.enumType('JobStage', {
-  description: 'What a worker is doing within an attempt.',
+  description: 'Stage of a running attempt.',
   values: {
-    FETCHING: { description: 'Getting the recording.' },
-    DECODING: { description: 'Turning it into samples.' },
-    TRANSCRIBING: { description: 'Turning speech into text; segments appear.' },
-    FINALIZING: { description: 'Storing the last results.' },
+    FETCHING: { description: 'Downloading the recording.' },
+    DECODING: { description: 'Decoding the audio.' },
+    TRANSCRIBING: { description: 'Transcribing; segments are added.' },
+    FINALIZING: { description: 'Storing the last segments.' },
   } as const satisfies Described<JobStage>,
 });
 
 export const EngineEnum = builder.enumType('Engine', {
-  description: 'A speech recogniser.',
+  description: 'Speech recognition engine.',
   values: {
-    WHISPER: { description: 'whisper.cpp on a machine of yours.' },
+    WHISPER: { description: 'whisper.cpp on your own workers.' },
     DEEPGRAM: { description: "Deepgram's hosted API." },
   } as const satisfies Described<Engine>,
 });
 
 export const JobPriorityEnum = builder.enumType('JobPriority', {
-  description: 'Which of the waiting jobs start first. Lower ones still get a share.',
+  description: 'Order in which waiting jobs start. Lower priorities still get a share of the workers.',
   values: {
-    LOW: { description: 'When nothing else waits.' },
-    NORMAL: { description: 'The default.' },
-    HIGH: { description: 'Before NORMAL.' },
-    CRITICAL: { description: 'Before everything else.' },
+    LOW: { description: 'Lowest; for background work.' },
+    NORMAL: { description: 'Default.' },
+    HIGH: { description: 'Starts before NORMAL.' },
+    CRITICAL: { description: 'Starts before all others.' },
   } as const satisfies Described<JobPriority>,
 });
 
 export const TimestampGranularityEnum = builder.enumType('TimestampGranularity', {
-  description: 'How fine the times of a transcript are.',
+  description: 'Granularity of the timestamps in a transcript.',
   values: {
-    NONE: { description: 'Text matters, times do not; segments still have them.' },
-    SEGMENT: { description: 'Start and end of every segment.' },
-    WORD: { description: 'Also of every word; slower.' },
+    NONE: { description: 'Only the text matters; segments still have timestamps.' },
+    SEGMENT: { description: 'Start and end of each segment.' },
+    WORD: { description: 'Also start and end of each word. Slower.' },
   } as const satisfies Described<TimestampGranularity>,
 });
 
 export const AttemptOutcomeEnum = builder.enumType('AttemptOutcome', {
-  description: 'How one run of a job ended.',
+  description: 'How an attempt ended.',
   values: {
-    COMPLETED: { description: 'With the whole transcript.' },
-    FAILED: { description: 'With a failure.' },
-    CANCELED: { description: 'On request.' },
-    RELEASED: { description: 'Given back by a worker that shut down; not counted.' },
-    LOST: { description: 'The worker vanished.' },
+    COMPLETED: { description: 'The transcript was completed.' },
+    FAILED: { description: 'It failed.' },
+    CANCELED: { description: 'It was canceled by request.' },
+    RELEASED: { description: 'The worker shut down and returned the job; not counted as a failed attempt.' },
+    LOST: { description: 'The worker stopped responding.' },
   } as const satisfies Described<AttemptOutcome>,
 });
 
 export const FailureKindEnum = builder.enumType('FailureKind', {
-  description: 'What kind of thing went wrong; decides whether it is tried again.',
+  description: 'Category of a failure.',
   values: {
-    FETCH: { description: 'The recording could not be fetched.' },
-    AUDIO: { description: 'It is not audio that can be decoded.' },
-    NO_SPEECH: { description: 'It holds no sound or no speech.' },
-    UNSUPPORTED: { description: 'The engine lacks an option that was asked for.' },
-    TIMEOUT: { description: 'It took longer than allowed.' },
-    RATE_LIMITED: { description: 'The engine asked to slow down.' },
+    FETCH: { description: 'The recording could not be downloaded.' },
+    AUDIO: { description: 'The audio is invalid or in an unsupported format.' },
+    NO_SPEECH: { description: 'The recording contains no audible sound or no speech.' },
+    UNSUPPORTED: { description: 'The engine does not support a requested option.' },
+    TIMEOUT: { description: 'The job exceeded its time limit or deadline.' },
+    RATE_LIMITED: { description: 'The engine rejected the request because of its rate limit.' },
     ENGINE_UNAVAILABLE: { description: 'The engine could not be reached or started.' },
-    ENGINE_REJECTED: { description: 'The engine refused the recording or the account.' },
-    WORKER_LOST: { description: 'The worker vanished while it ran.' },
-    OUT_OF_MEMORY: { description: 'The recording or model needs more memory than the worker has.' },
-    INTERNAL: { description: 'A fault of this service.' },
+    ENGINE_REJECTED: { description: 'The engine rejected the recording or the account.' },
+    WORKER_LOST: { description: 'The worker stopped responding.' },
+    OUT_OF_MEMORY: { description: 'The recording or the model needs more memory than the worker has.' },
+    INTERNAL: { description: 'Internal error of this service.' },
   } as const satisfies Described<FailureKind>,
 });
 
 export const CancelOutcomeEnum = builder.enumType('CancelOutcome', {
-  description: 'What canceling a job did.',
+  description: 'Result of a cancellation.',
   values: {
-    CANCELED: { description: 'It had not started and never will.' },
-    REQUESTED: { description: 'A worker has it and will let go; watch the job.' },
-    ALREADY_FINAL: { description: 'It had ended before; nothing changed.' },
+    CANCELED: { description: 'The job was canceled before it started.' },
+    REQUESTED: { description: 'The job is running and will stop soon; watch it for the final status.' },
+    ALREADY_FINAL: { description: 'The job was already final; nothing changed.' },
   } as const satisfies Described<CancelOutcome>,
 });
 
 export const JobOrderFieldEnum = builder.enumType('JobOrderField', {
-  description: 'What jobs can be sorted by; ties are broken by id.',
+  description: 'Field to sort jobs by; ties are broken by id.',
   values: {
-    SUBMITTED_AT: { description: 'When it was submitted.' },
-    STARTED_AT: { description: 'When its first attempt started.' },
-    FINISHED_AT: { description: 'When it became final.' },
-    AUDIO_DURATION: { description: 'Length of the recording.' },
+    SUBMITTED_AT: { description: 'Time of submission.' },
+    STARTED_AT: { description: 'Start of the first attempt.' },
+    FINISHED_AT: { description: 'Time at which the job became final.' },
+    AUDIO_DURATION: { description: 'Duration of the recording.' },
   } as const satisfies Described<JobOrderField>,
 });
 
 export const OrderDirectionEnum = builder.enumType('OrderDirection', {
-  description: 'Direction of a sort.',
+  description: 'Sort direction.',
   values: {
     ASC: { description: 'Smallest or earliest first.' },
     DESC: { description: 'Largest or latest first.' },
@@ -122,18 +122,18 @@ export const OrderDirectionEnum = builder.enumType('OrderDirection', {
 });
 
 export const ExportFormatEnum = builder.enumType('ExportFormat', {
-  description: 'File format of a transcript.',
+  description: 'File format of an exported transcript.',
   values: {
     TXT: { description: 'Plain text.' },
     SRT: { description: 'SubRip subtitles.' },
     VTT: { description: 'WebVTT subtitles.' },
-    JSON: { description: 'Segments and words with times and confidence.' },
+    JSON: { description: 'Segments and words with timestamps and confidence.' },
     TSV: { description: 'Tab-separated start, end (milliseconds) and text, for spreadsheets.' },
   } as const satisfies Described<ExportFormat>,
 });
 
 export const CaptionPresetEnum = builder.enumType('CaptionPreset', {
-  description: 'Rules for captions; docs/captions.md has them in a table.',
+  description: 'Set of caption rules, listed in docs/captions.md.',
   values: {
     WEB: { description: "Video on the web, by Netflix's rules." },
     BROADCAST: { description: "Television, by the BBC's rules." },

@@ -9,7 +9,7 @@ import {
 } from './job-enums.ts';
 
 const DateTimeFilterInput = builder.inputType('DateTimeFilter', {
-  description: 'Range over a timestamp; bounds are combined with AND.',
+  description: 'Range of timestamps; bounds are combined with AND.',
   fields: (t) => ({
     gte: t.field({ type: 'DateTime', description: 'At or after.' }),
     gt: t.field({ type: 'DateTime', description: 'After.' }),
@@ -19,39 +19,44 @@ const DateTimeFilterInput = builder.inputType('DateTimeFilter', {
 });
 
 export const JobFilterInput = builder.inputType('JobFilter', {
-  description: 'Lists mean any of; fields are combined with AND.',
+  description: 'Filter for jobs. A list matches any of its values; fields are combined with AND.',
   fields: (t) => ({
-    status: t.field({ type: [JobStatusEnum], description: 'In one of these statuses.' }),
-    queue: t.stringList({ description: 'In one of these queues.' }),
-    priority: t.field({ type: [JobPriorityEnum], description: 'Of one of these priorities.' }),
-    model: t.stringList({ description: 'Asked for one of these models.' }),
-    language: t.field({ type: ['LanguageTag'], description: 'In one of these languages.' }),
-    tags: t.stringList({ description: 'With one of these tags.' }),
-    externalId: t.stringList({ description: 'With one of these ids of yours.' }),
+    status: t.field({ type: [JobStatusEnum], description: 'Has one of these statuses.' }),
+    queue: t.stringList({ description: 'Is in one of these queues.' }),
+    priority: t.field({ type: [JobPriorityEnum], description: 'Has one of these priorities.' }),
+    model: t.stringList({ description: 'Requested one of these models.' }),
+    language: t.field({
+      type: ['LanguageTag'],
+      description: 'Has one of these languages, requested or detected.',
+    }),
+    tags: t.stringList({ description: 'Has one of these tags.' }),
+    externalId: t.stringList({ description: 'Has one of these external ids.' }),
     engine: t.field({ type: [EngineEnum], description: 'May run on one of these engines.' }),
     failureKind: t.field({
       type: [FailureKindEnum],
-      description: 'Failed for one of these kinds of reason.',
+      description: 'Failed with one of these kinds of failure.',
     }),
-    deadLettered: t.boolean({ description: 'Whether it gave up after its retries.' }),
-    workerId: t.id({ description: 'Run by this worker.' }),
-    submittedAt: t.field({ type: DateTimeFilterInput, description: 'Submitted within this range.' }),
-    finishedAt: t.field({ type: DateTimeFilterInput, description: 'Became final within this range.' }),
+    deadLettered: t.boolean({
+      description: 'Whether the job is a dead letter: failed after all of its attempts.',
+    }),
+    workerId: t.id({ description: 'Last ran on this worker.' }),
+    submittedAt: t.field({ type: DateTimeFilterInput, description: 'Was submitted in this range.' }),
+    finishedAt: t.field({ type: DateTimeFilterInput, description: 'Became final in this range.' }),
     search: t.string({
-      description: 'Matches id, externalId, filename and tags by prefix; 3 to 100 characters.',
+      description: 'Prefix of the id, external id, filename or a tag; 3 to 100 characters.',
     }),
   }),
 });
 
 export const JobOrderInput = builder.inputType('JobOrder', {
-  description: 'How jobs are sorted.',
+  description: 'Sort order of jobs.',
   fields: (t) => ({
-    field: t.field({ type: JobOrderFieldEnum, required: true, description: 'What they are sorted by.' }),
+    field: t.field({ type: JobOrderFieldEnum, required: true, description: 'Field to sort by.' }),
     direction: t.field({
       type: OrderDirectionEnum,
       required: true,
       defaultValue: 'DESC',
-      description: 'Which way.',
+      description: 'Sort direction.',
     }),
   }),
 });

@@ -19,87 +19,95 @@ interface JobResult {
 }
 
 const SubmitJobPayload = builder.objectRef<JobResult>('SubmitJobPayload').implement({
-  description: 'The job is stored and will run.',
+  description: 'The job was stored and will run.',
   fields: (t) => ({
     job: t.expose('job', { type: JobRef, description: 'The job.' }),
     replayed: t.exposeBoolean('replayed', {
-      description: 'True when an earlier call with this key made the job.',
+      description: 'True when an earlier call with the same idempotency key created the job.',
     }),
-    query: t.field({ type: QueryRef, description: 'Anything else to read at once.', resolve: () => ({}) }),
+    query: t.field({
+      type: QueryRef,
+      description: 'The query root, to read other data in the same request.',
+      resolve: () => ({}),
+    }),
   }),
 });
 
 const CancelJobPayload = builder
   .objectRef<{ readonly job: JobView; readonly outcome: CancelOutcome }>('CancelJobPayload')
   .implement({
-    description: 'Canceling a final job is no error; `outcome` tells what happened.',
+    description: 'Result of `cancelJob`. Canceling a final job is not an error; see `outcome`.',
     fields: (t) => ({
       job: t.expose('job', { type: JobRef, description: 'The job.' }),
-      outcome: t.expose('outcome', { type: CancelOutcomeEnum, description: 'What canceling it did.' }),
+      outcome: t.expose('outcome', { type: CancelOutcomeEnum, description: 'Result of the cancellation.' }),
     }),
   });
 
 const RetryJobPayload = builder.objectRef<JobResult>('RetryJobPayload').implement({
   description: 'The job will run again.',
   fields: (t) => ({
-    job: t.expose('job', { type: JobRef, description: 'The job, with the same id.' }),
+    job: t.expose('job', { type: JobRef, description: 'The job, under the same id.' }),
     replayed: t.exposeBoolean('replayed', {
-      description: 'True when an earlier call with this key retried it.',
+      description: 'True when an earlier call with the same idempotency key retried the job.',
     }),
   }),
 });
 
 const DeleteJobPayload = builder.objectRef<{ readonly deletedId: string }>('DeleteJobPayload').implement({
-  description: 'The job, its transcript and its recording are gone.',
-  fields: (t) => ({ deletedId: t.exposeID('deletedId', { description: 'The id it had.' }) }),
+  description: 'The job, its transcript and its uploaded recording were deleted.',
+  fields: (t) => ({ deletedId: t.exposeID('deletedId', { description: 'Id of the deleted job.' }) }),
 });
 
 const SubmitJobResult = builder.errorUnion('SubmitJobResult', {
-  description: 'What `submitJob` gives back.',
+  description: 'Result of `submitJob`.',
   types: [SubmitJobPayload, ValidationError, AudioSourceError, QuotaExceededError, IdempotencyError],
   resolveType: () => SubmitJobPayload,
 });
 const CancelJobResult = builder.errorUnion('CancelJobResult', {
-  description: 'What `cancelJob` gives back.',
+  description: 'Result of `cancelJob`.',
   types: [CancelJobPayload, NotFoundError],
   resolveType: () => CancelJobPayload,
 });
 const RetryJobResult = builder.errorUnion('RetryJobResult', {
-  description: 'What `retryJob` gives back.',
+  description: 'Result of `retryJob`.',
   types: [RetryJobPayload, NotFoundError, InvalidStateError, QuotaExceededError, IdempotencyError],
   resolveType: () => RetryJobPayload,
 });
 const DeleteJobResult = builder.errorUnion('DeleteJobResult', {
-  description: 'What `deleteJob` gives back.',
+  description: 'Result of `deleteJob`.',
   types: [DeleteJobPayload, NotFoundError, InvalidStateError],
   resolveType: () => DeleteJobPayload,
 });
 
 const CancelJobInput = builder.inputType('CancelJobInput', {
-  description: 'Which job to cancel.',
+  description: 'Input of `cancelJob`.',
   fields: (t) => ({
-    id: t.id({ required: true, description: 'The job.' }),
-    reason: t.string({ description: 'Why, for whoever looks later; at most 200 characters.' }),
+    id: t.id({ required: true, description: 'Id of the job.' }),
+    reason: t.string({ description: 'Reason, for the record; at most 200 characters.' }),
   }),
 });
 
 const RetryJobInput = builder.inputType('RetryJobInput', {
-  description: 'Which failed job to run again, and with what changed.',
+  description: 'Input of `retryJob`.',
   fields: (t) => ({
-    id: t.id({ required: true, description: 'The job.' }),
-    model: t.string({ description: 'Another model; the same when left out.' }),
-    priority: t.field({ type: JobPriorityEnum, description: 'Another priority; the same when left out.' }),
+    id: t.id({ required: true, description: 'Id of the job.' }),
+    model: t.string({ description: 'Model to use instead; the transcript then starts over.' }),
+    priority: t.field({ type: JobPriorityEnum, description: 'Priority to use instead.' }),
     idempotencyKey: t.string({
-      description: 'Same key and input within 24 h retries once; 8 to 128 characters.',
+      description:
+        'Calls with the same key and input within 24 hours retry the job once; 8 to 128 characters.',
     }),
   }),
 });
 
 const DeleteJobInput = builder.inputType('DeleteJobInput', {
-  description: 'Which job to delete.',
+  description: 'Input of `deleteJob`.',
   fields: (t) => ({
-    id: t.id({ required: true, description: 'The job.' }),
-    force: t.boolean({ defaultValue: false, description: 'Cancel first when still running.' }),
+    id: t.id({ required: true, description: 'Id of the job.' }),
+    force: t.boolean({
+      defaultValue: false,
+      description: 'Whether to cancel the job first when it is not final.',
+    }),
   }),
 });
 
@@ -107,29 +115,32 @@ builder.mutationFields((t) => ({
   submitJob: t.field({
     type: SubmitJobResult,
     nullable: true,
-    description: 'Asks for a recording to be transcribed. Stored once this answers; watch `jobProgress`.',
-    args: { input: t.arg({ type: SubmitJobInput, required: true, description: 'What to transcribe.' }) },
+    description:
+      'Submits a recording for transcription. The job is stored durably when this returns; watch it with `jobProgress`.',
+    args: {
+      input: t.arg({ type: SubmitJobInput, required: true, description: 'The recording and the options.' }),
+    },
     resolve: (_root, { input }, { api }) => api.jobs.submit(input),
   }),
   cancelJob: t.field({
     type: CancelJobResult,
     nullable: true,
-    description: 'Stops a job: at once while it waits, within about a second while it runs.',
-    args: { input: t.arg({ type: CancelJobInput, required: true, description: 'Which job.' }) },
+    description: 'Cancels a job: immediately while it waits, within about a second while it runs.',
+    args: { input: t.arg({ type: CancelJobInput, required: true, description: 'The job.' }) },
     resolve: (_root, { input }, { api }) => api.jobs.cancel(input),
   }),
   retryJob: t.field({
     type: RetryJobResult,
     nullable: true,
-    description: 'Runs a failed job again under the same id; segments it has stay.',
-    args: { input: t.arg({ type: RetryJobInput, required: true, description: 'Which job.' }) },
+    description: 'Runs a failed job again under the same id; it continues after its stored segments.',
+    args: { input: t.arg({ type: RetryJobInput, required: true, description: 'The job.' }) },
     resolve: (_root, { input }, { api }) => api.jobs.retry(input),
   }),
   deleteJob: t.field({
     type: DeleteJobResult,
     nullable: true,
-    description: 'Deletes a job with its transcript and its uploaded recording, for good.',
-    args: { input: t.arg({ type: DeleteJobInput, required: true, description: 'Which job.' }) },
+    description: 'Permanently deletes a job with its transcript and its uploaded recording.',
+    args: { input: t.arg({ type: DeleteJobInput, required: true, description: 'The job.' }) },
     resolve: (_root, { input }, { api }) => api.jobs.delete(input),
   }),
 }));

@@ -3,56 +3,57 @@ import { builder } from '../builder.ts';
 import { EngineEnum, JobPriorityEnum, TimestampGranularityEnum } from './job-enums.ts';
 
 const AudioInput = builder.inputType('AudioInput', {
-  description: 'Where the recording is. Exactly one source.',
+  description: 'Source of the recording; exactly one field.',
   isOneOf: true,
   fields: (t) => ({
-    url: t.field({ type: 'URL', description: 'An address to fetch it from, http or https.' }),
-    uploadId: t.id({ description: 'The id that `createUpload` gave, once the file is sent.' }),
+    url: t.field({ type: 'URL', description: 'URL to download it from, http or https.' }),
+    uploadId: t.id({ description: 'Id from `createUpload`, after the file was sent.' }),
   }),
 });
 
 export const SubmitJobInput = builder.inputType('SubmitJobInput', {
-  description: 'What to transcribe, and how.',
+  description: 'Input of `submitJob`.',
   fields: (t) => ({
     audio: t.field({ type: AudioInput, required: true, description: 'The recording.' }),
     engines: t.field({
       type: [EngineEnum],
       description:
-        'Tried in this order: the next one takes over when an engine is unavailable or keeps failing. ' +
-        "Default: the server's first.",
+        'Engines in order of preference; the next one takes over when an engine is unavailable or keeps ' +
+        "failing. Default: the server's `DEFAULT_ENGINES`.",
     }),
     model: t.string({
-      description: "A model of the first engine; default: that engine's default. See `models`.",
+      description: "Model of the first engine; see `models`. Default: the worker's default model.",
     }),
     deadline: t.field({
       type: 'DateTime',
-      description: 'Give up when not finished by then (FAILED, kind TIMEOUT).',
+      description: 'The job fails with kind TIMEOUT when it is not finished by this time.',
     }),
-    language: t.field({ type: 'LanguageTag', description: 'The language spoken; omit to detect.' }),
+    language: t.field({ type: 'LanguageTag', description: 'Spoken language; detected when omitted.' }),
     timestamps: t.field({
       type: TimestampGranularityEnum,
       defaultValue: 'SEGMENT',
-      description: 'Fineness of times.',
+      description: 'Granularity of timestamps.',
     }),
-    diarize: t.boolean({ defaultValue: false, description: 'Whether to tell speakers apart.' }),
+    diarize: t.boolean({ defaultValue: false, description: 'Whether to distinguish speakers.' }),
     translateToEnglish: t.boolean({
       defaultValue: false,
-      description: 'Whether to write English whatever is spoken.',
+      description: 'Whether to translate the text to English.',
     }),
     vocabulary: t.stringList({
-      description: 'Words and names the recording is likely to contain; at most 100.',
+      description: 'Words and names that the recording is likely to contain; at most 100.',
     }),
     priority: t.field({
       type: JobPriorityEnum,
       defaultValue: 'NORMAL',
-      description: 'Its place among those waiting.',
+      description: 'Priority among waiting jobs.',
     }),
-    scheduledFor: t.field({ type: 'DateTime', description: 'Not before this time.' }),
-    tags: t.stringList({ description: 'Labels of yours; at most 10.' }),
-    metadata: t.field({ type: 'JSONObject', description: 'Data of yours, kept as it came.' }),
-    externalId: t.string({ description: 'Your own id for it; at most 128 characters.' }),
+    scheduledFor: t.field({ type: 'DateTime', description: 'The job does not start before this time.' }),
+    tags: t.stringList({ description: 'Labels to filter by; at most 10, of up to 64 characters.' }),
+    metadata: t.field({ type: 'JSONObject', description: 'Arbitrary JSON, returned unchanged.' }),
+    externalId: t.string({ description: 'Your own unique id for the job; at most 128 characters.' }),
     idempotencyKey: t.string({
-      description: 'Same key and input within 24 h returns the first job; 8 to 128 characters.',
+      description:
+        'Calls with the same key and input within 24 hours return the first job; 8 to 128 characters.',
     }),
   }),
 });
@@ -60,24 +61,26 @@ export const SubmitJobInput = builder.inputType('SubmitJobInput', {
 export const TranscriptionOptionsRef = builder
   .objectRef<TranscriptionOptions>('TranscriptionOptions')
   .implement({
-    description: 'What was asked of the transcription.',
+    description: 'Requested options of a transcription.',
     fields: (t) => ({
-      model: t.exposeString('model', { description: "A model's name, or `default`." }),
+      model: t.exposeString('model', {
+        description: "Name of the model, or `default` for the worker's default.",
+      }),
       language: t.expose('language', {
         type: 'LanguageTag',
         nullable: true,
-        description: 'The language asked for; null to detect it.',
+        description: 'Requested language; null to detect it.',
       }),
       timestamps: t.expose('timestamps', {
         type: TimestampGranularityEnum,
-        description: 'Fineness of times.',
+        description: 'Granularity of timestamps.',
       }),
-      diarize: t.exposeBoolean('diarize', { description: 'Whether speakers are told apart.' }),
+      diarize: t.exposeBoolean('diarize', { description: 'Whether speakers are distinguished.' }),
       translateToEnglish: t.exposeBoolean('translateToEnglish', {
-        description: 'Whether the text is English whatever was spoken.',
+        description: 'Whether the text is translated to English.',
       }),
       vocabulary: t.stringList({
-        description: 'Words and names the recording is likely to contain.',
+        description: 'Words and names that the recording is likely to contain.',
         resolve: (options) => [...options.vocabulary],
       }),
     }),

@@ -3,67 +3,70 @@ import { builder } from '../builder.ts';
 import { AttemptOutcomeEnum, EngineEnum, FailureKindEnum, JobStageEnum } from './job-enums.ts';
 
 export const JobProgressRef = builder.objectRef<ProgressView>('JobProgress').implement({
-  description: 'How far a job is.',
+  description: 'Progress of a job.',
   fields: (t) => ({
     stage: t.expose('stage', {
       type: JobStageEnum,
       nullable: true,
-      description: 'What its worker is doing; null while no worker has it.',
+      description: 'Current stage; null unless the job is running.',
     }),
     fraction: t.exposeFloat('fraction', {
-      description: '0 to 1, never falls within one attempt; 1 only when COMPLETED.',
+      description: '0 to 1; never decreases within an attempt, and is 1 only when COMPLETED.',
     }),
-    processedSeconds: t.exposeFloat('processedSeconds', { description: 'Seconds of audio done.' }),
+    processedSeconds: t.exposeFloat('processedSeconds', { description: 'Seconds of audio transcribed.' }),
     totalSeconds: t.exposeFloat('totalSeconds', {
       nullable: true,
-      description: 'Length of the recording in seconds; null until it is decoded.',
+      description: 'Duration of the recording in seconds; null until it is decoded.',
     }),
-    segmentCount: t.exposeInt('segmentCount', { description: 'Segments stored so far.' }),
+    segmentCount: t.exposeInt('segmentCount', { description: 'Number of segments so far.' }),
     realtimeFactor: t.exposeFloat('realtimeFactor', {
       nullable: true,
-      description: 'Seconds of audio done per second; null until measured.',
+      description: 'Seconds of audio transcribed per second; null until measured.',
     }),
     etaSeconds: t.exposeInt('etaSeconds', {
       nullable: true,
-      description: 'Seconds left until it is done, when known.',
+      description: 'Estimated seconds until completion; null when unknown.',
     }),
     isEstimate: t.exposeBoolean('isEstimate', {
       description:
-        'True when the engine reports no progress while it works, so that `etaSeconds` comes from the speed ' +
-        'of other jobs.',
+        'True when the engine reports no progress, so that `etaSeconds` is estimated from the speed of other ' +
+        'jobs.',
     }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When this was last heard.' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'Time of the last update.' }),
   }),
 });
 
 export const JobFailureRef = builder.objectRef<JobFailureView>('JobFailure').implement({
-  description: 'Why a job or an attempt failed. `message` names the cause and what to do.',
+  description: 'Failure of a job or an attempt.',
   fields: (t) => ({
-    kind: t.expose('kind', { type: FailureKindEnum, description: 'What kind of thing went wrong.' }),
-    code: t.exposeString('code', { description: 'Stable code, such as `AUDIO_UNREADABLE`.' }),
-    message: t.exposeString('message', { description: 'The cause and the remedy, in English.' }),
+    kind: t.expose('kind', { type: FailureKindEnum, description: 'Category of the failure.' }),
+    code: t.exposeString('code', {
+      description: 'Stable code such as `AUDIO_UNREADABLE`; see docs/failures.md.',
+    }),
+    message: t.exposeString('message', { description: 'Cause and remedy in English.' }),
     retryable: t.exposeBoolean('retryable', { description: 'Whether another attempt may succeed.' }),
-    at: t.expose('at', { type: 'DateTime', description: 'When it failed.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'Time of the failure.' }),
     deadLetteredAt: t.expose('deadLetteredAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When the job gave up after its retries; null for a failure that was final at once.',
+      description:
+        'When the job became a dead letter after all of its attempts; null for a failure that is not retried.',
     }),
   }),
 });
 
 export const JobAttemptRef = builder.objectRef<AttemptView>('JobAttempt').implement({
-  description: 'One run of a job.',
+  description: 'One attempt to run a job.',
   fields: (t) => ({
-    number: t.exposeInt('number', { description: 'From 1 up.' }),
-    engine: t.expose('engine', { type: EngineEnum, description: 'The engine that ran it.' }),
-    model: t.exposeString('model', { description: 'The model that ran it.' }),
-    workerId: t.exposeID('workerId', { nullable: true, description: 'The worker that ran it.' }),
-    startedAt: t.expose('startedAt', { type: 'DateTime', description: 'When a worker took it.' }),
+    number: t.exposeInt('number', { description: 'Number of the attempt, from 1.' }),
+    engine: t.expose('engine', { type: EngineEnum, description: 'Engine that was used.' }),
+    model: t.exposeString('model', { description: 'Model that was used.' }),
+    workerId: t.exposeID('workerId', { nullable: true, description: 'Id of the worker.' }),
+    startedAt: t.expose('startedAt', { type: 'DateTime', description: 'Time at which a worker started it.' }),
     finishedAt: t.expose('finishedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it ended; null while it runs.',
+      description: 'Time at which it ended; null while it runs.',
     }),
     outcome: t.expose('outcome', {
       type: AttemptOutcomeEnum,
@@ -73,25 +76,28 @@ export const JobAttemptRef = builder.objectRef<AttemptView>('JobAttempt').implem
     failure: t.expose('failure', {
       type: JobFailureRef,
       nullable: true,
-      description: 'Why it failed, if it did.',
+      description: 'Failure; null unless it failed.',
     }),
     requestId: t.exposeString('requestId', {
       nullable: true,
-      description: "The hosted engine's id of this request, for its support; null for local engines.",
+      description: 'Request id of the hosted engine, for its support; null for local engines.',
     }),
   }),
 });
 
 export const AudioRef = builder.objectRef<AudioView>('Audio').implement({
-  description: 'What is known of a recording; fields are null until they are known.',
+  description: 'Properties of a recording; null until known.',
   fields: (t) => ({
-    filename: t.exposeString('filename', { nullable: true, description: 'Name of the file.' }),
+    filename: t.exposeString('filename', { nullable: true, description: 'File name.' }),
     contentType: t.exposeString('contentType', { nullable: true, description: 'Media type.' }),
     codec: t.exposeString('codec', { nullable: true, description: 'Audio codec, such as `mp3`.' }),
     sizeBytes: t.expose('sizeBytes', { type: 'SafeInt', nullable: true, description: 'Size in bytes.' }),
-    durationSeconds: t.exposeFloat('durationSeconds', { nullable: true, description: 'Length in seconds.' }),
+    durationSeconds: t.exposeFloat('durationSeconds', {
+      nullable: true,
+      description: 'Duration in seconds.',
+    }),
     sha256: t.exposeString('sha256', { nullable: true, description: 'SHA-256 in hexadecimal.' }),
-    sampleRate: t.exposeInt('sampleRate', { nullable: true, description: 'Samples a second.' }),
+    sampleRate: t.exposeInt('sampleRate', { nullable: true, description: 'Samples per second.' }),
     channels: t.exposeInt('channels', { nullable: true, description: 'Number of channels.' }),
   }),
 });

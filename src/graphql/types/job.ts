@@ -8,14 +8,14 @@ import { AudioRef, JobAttemptRef, JobFailureRef, JobProgressRef } from './job-pr
 import { TranscriptRef } from './transcript.ts';
 
 const JobActionsRef = builder.objectRef<JobView>('JobActions').implement({
-  description: 'What the caller may do with the job now.',
+  description: 'Actions that are possible now.',
   fields: (t) => ({
     canCancel: t.boolean({
-      description: 'Whether `cancelJob` would stop it.',
+      description: 'Whether `cancelJob` would cancel it.',
       resolve: (job) => !isFinal(job.status),
     }),
     canRetry: t.boolean({
-      description: 'Whether `retryJob` would start it again.',
+      description: 'Whether `retryJob` would run it again.',
       resolve: (job) => job.status === 'FAILED',
     }),
     canDelete: t.boolean({
@@ -26,102 +26,107 @@ const JobActionsRef = builder.objectRef<JobView>('JobActions').implement({
 });
 
 const JobUsageRef = builder.objectRef<NonNullable<JobView['usage']>>('JobUsage').implement({
-  description: 'What a job has used.',
+  description: 'Usage of a completed job.',
   fields: (t) => ({
-    billedSeconds: t.exposeFloat('billedSeconds', { description: 'Seconds of audio that count.' }),
-    computeSeconds: t.exposeFloat('computeSeconds', { description: 'Seconds that workers were busy.' }),
+    billedSeconds: t.exposeFloat('billedSeconds', { description: 'Billed seconds of audio.' }),
+    computeSeconds: t.exposeFloat('computeSeconds', { description: 'Seconds of work on workers.' }),
   }),
 });
 
 export const JobRef = builder.objectRef<JobView>('Job');
 
 builder.node(JobRef, {
-  description: 'A recording to be transcribed, and what became of it.',
+  description: 'Transcription of one recording.',
   id: { resolve: (job) => job.id },
   isTypeOf: (value) => isIdOf('Job', (value as JobView).id),
   fields: (t) => ({
-    externalId: t.exposeString('externalId', { nullable: true, description: 'Your own id for it.' }),
-    status: t.expose('status', { type: JobStatusEnum, description: 'Where it stands.' }),
+    externalId: t.exposeString('externalId', { nullable: true, description: 'Your own id for the job.' }),
+    status: t.expose('status', { type: JobStatusEnum, description: 'Current status.' }),
     revision: t.exposeInt('revision', {
-      description: 'Rises by one with every change; compare to drop stale updates.',
+      description: 'Increases by one with every change; compare it to discard stale updates.',
     }),
-    progress: t.expose('progress', { type: JobProgressRef, description: 'How far it is.' }),
-    queue: t.exposeString('queue', { description: 'The queue it waits in or ran from.' }),
-    priority: t.expose('priority', { type: JobPriorityEnum, description: 'Its place among those waiting.' }),
+    progress: t.expose('progress', { type: JobProgressRef, description: 'Progress.' }),
+    queue: t.exposeString('queue', { description: 'Queue that the job waits in or ran from.' }),
+    priority: t.expose('priority', { type: JobPriorityEnum, description: 'Priority among waiting jobs.' }),
     engines: t.field({
       type: [EngineEnum],
-      description: 'The engines it may run on, in order of preference; the attempt says which one ran.',
+      description: 'Engines in order of preference; each attempt has the one that was used.',
       resolve: (job) => [...job.engines],
     }),
-    tags: t.stringList({ description: 'Labels of yours.', resolve: (job) => [...job.tags] }),
+    tags: t.stringList({ description: 'Your labels.', resolve: (job) => [...job.tags] }),
     metadata: t.expose('metadata', {
       type: 'JSONObject',
       nullable: true,
-      description: 'Data of yours, kept as it came.',
+      description: 'Your JSON, returned unchanged.',
     }),
-    audio: t.expose('audio', { type: AudioRef, description: 'What is known of the recording.' }),
-    options: t.expose('options', { type: TranscriptionOptionsRef, description: 'What was asked for.' }),
-    maxAttempts: t.exposeInt('maxAttempts', { description: 'Attempts before it gives up.' }),
+    audio: t.expose('audio', { type: AudioRef, description: 'The recording.' }),
+    options: t.expose('options', { type: TranscriptionOptionsRef, description: 'Requested options.' }),
+    maxAttempts: t.exposeInt('maxAttempts', { description: 'Maximum number of attempts.' }),
     failure: t.expose('failure', {
       type: JobFailureRef,
       nullable: true,
-      description: 'Why it failed, or why its last attempt did while it is RETRYING.',
+      description: 'Failure of the job, or of its last attempt while RETRYING.',
     }),
     transcript: t.expose('transcript', {
       type: TranscriptRef,
       nullable: true,
-      description: 'What was transcribed so far; null until the first segment exists.',
+      description: 'Transcript so far; null until the first segment exists.',
     }),
-    actions: t.field({ type: JobActionsRef, description: 'What you may do now.', resolve: (job) => job }),
+    actions: t.field({
+      type: JobActionsRef,
+      description: 'Actions that are possible now.',
+      resolve: (job) => job,
+    }),
     usage: t.expose('usage', {
       type: JobUsageRef,
       nullable: true,
-      description: 'What it used; null unless it is COMPLETED.',
+      description: 'Usage; null unless COMPLETED.',
     }),
   }),
 });
 
 builder.objectFields(JobRef, (t) => ({
-  submittedAt: t.expose('submittedAt', { type: 'DateTime', description: 'When it was submitted.' }),
+  submittedAt: t.expose('submittedAt', { type: 'DateTime', description: 'Time of submission.' }),
   scheduledFor: t.expose('scheduledFor', {
     type: 'DateTime',
     nullable: true,
-    description: 'Not before this time.',
+    description: 'The job does not start before this time.',
   }),
   deadline: t.expose('deadline', {
     type: 'DateTime',
     nullable: true,
-    description: 'FAILED with kind TIMEOUT when not finished by then.',
+    description: 'The job fails with kind TIMEOUT when it is not finished by this time.',
   }),
   startedAt: t.expose('startedAt', {
     type: 'DateTime',
     nullable: true,
-    description: 'When its first attempt started.',
+    description: 'Start of the first attempt.',
   }),
   finishedAt: t.expose('finishedAt', {
     type: 'DateTime',
     nullable: true,
-    description: 'When it became final.',
+    description: 'Time at which the job became final.',
   }),
   expiresAt: t.expose('expiresAt', {
     type: 'DateTime',
     nullable: true,
-    description: 'When it and its transcript are deleted.',
+    description: 'Time at which the job and its transcript are deleted; null until final.',
   }),
   nextAttemptAt: t.expose('nextAttemptAt', {
     type: 'DateTime',
     nullable: true,
-    description: 'When it is tried again; set while RETRYING.',
+    description: 'Time of the next attempt; null unless RETRYING.',
   }),
   cancelRequestedAt: t.expose('cancelRequestedAt', {
     type: 'DateTime',
     nullable: true,
-    description: 'When a cancel was asked for; CANCELED follows once the worker has let go.',
+    description:
+      'Time at which cancellation was requested; the status becomes CANCELED when the worker has stopped.',
   }),
   queuePosition: t.int({
     nullable: true,
     complexity: 1,
-    description: '1-based place in the queue, when known.',
+    description: 'Position in the queue, from 1; null when unknown or not QUEUED.',
     resolve: async (job, _args, { loaders }) =>
       job.status === 'QUEUED' ? ((await loaders.queuePosition.load(job.id))?.position ?? null) : null,
   }),
@@ -129,14 +134,14 @@ builder.objectFields(JobRef, (t) => ({
     type: 'DateTime',
     nullable: true,
     complexity: 1,
-    description: 'When a worker is likely to take it, when known.',
+    description: 'Estimated start; null when unknown or not QUEUED.',
     resolve: async (job, _args, { loaders }) =>
       job.status === 'QUEUED' ? ((await loaders.queuePosition.load(job.id))?.estimatedStartAt ?? null) : null,
   }),
   estimatedFinishAt: t.field({
     type: 'DateTime',
     nullable: true,
-    description: 'When it is likely to be done, when known.',
+    description: 'Estimated completion; null when unknown or not PROCESSING.',
     resolve: ({ status, progress: { etaSeconds, updatedAt } }) =>
       status === 'PROCESSING' && etaSeconds !== null
         ? new Date(updatedAt.getTime() + etaSeconds * 1000)
@@ -144,7 +149,7 @@ builder.objectFields(JobRef, (t) => ({
   }),
   attempts: t.field({
     type: [JobAttemptRef],
-    description: 'Its runs so far, the first one first.',
+    description: 'Attempts so far, in order.',
     resolve: async (job, _args, { loaders }) => [...(await loaders.attempts.load(job.id))],
   }),
 }));

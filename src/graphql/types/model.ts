@@ -5,32 +5,36 @@ import { EngineEnum } from './job-enums.ts';
 const TIERS = ['FREE', 'PRO', 'PAYG'] as const;
 
 export const TierEnum = builder.enumType('Tier', {
-  description: 'What an account has paid for. One machine of your own has no tiers: all are alike.',
+  description: 'Tier of an account. A self-hosted service has no tiers; all accounts are equal.',
   values: {
     FREE: { description: 'Free of charge.' },
-    PRO: { description: 'By subscription.' },
+    PRO: { description: 'Subscription.' },
     PAYG: { description: 'Pay as you go.' },
   } as const satisfies Record<(typeof TIERS)[number], { readonly description: string }>,
 });
 
 const ModelRef = builder.objectRef<ModelView>('Model').implement({
-  description: 'A model that `submitJob` can name.',
+  description: 'Model that `submitJob` accepts.',
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'What to give as `model`.' }),
-    engine: t.expose('engine', { type: EngineEnum, description: 'The engine that runs it.' }),
+    name: t.exposeString('name', { description: 'Name to pass as `model`.' }),
+    engine: t.expose('engine', { type: EngineEnum, description: 'Engine of the model.' }),
     languages: t.field({
       type: ['LanguageTag'],
-      description: 'Languages it knows; empty when it does not say.',
+      description: 'Supported languages; empty when unknown.',
       resolve: (model) => [...model.languages],
     }),
     isDefault: t.exposeBoolean('isDefault', {
-      description: 'Whether its engine uses it when no model is named.',
+      description: 'Whether the engine uses it by default.',
     }),
-    tiers: t.field({ type: [TierEnum], description: 'Tiers that may use it.', resolve: () => [...TIERS] }),
+    tiers: t.field({
+      type: [TierEnum],
+      description: 'Tiers that may use the model.',
+      resolve: () => [...TIERS],
+    }),
     deprecatedOn: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'From when on it is no longer advised; null while it is.',
+      description: 'Time from which on the model is deprecated; null when it is not.',
       resolve: () => null,
     }),
   }),
@@ -39,7 +43,7 @@ const ModelRef = builder.objectRef<ModelView>('Model').implement({
 builder.queryField('models', (t) =>
   t.field({
     type: [ModelRef],
-    description: 'Models that the workers of today have.',
+    description: 'Models that workers had in the last 30 days.',
     resolve: async (_root, _args, { api }) => [...(await api.models.list())],
   }),
 );

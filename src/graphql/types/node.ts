@@ -31,15 +31,15 @@ builder.queryFields((t) => ({
   node: t.field({
     type: builder.nodeInterfaceRef(),
     nullable: true,
-    description: 'Any object by its id; null where absent or not visible.',
-    args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
+    description: 'Any object by its id; null when there is none.',
+    args: { id: t.arg.id({ required: true, description: 'Id of the object.' }) },
     resolve: (_root, { id }, context) => loadNode(id, context),
   }),
   nodes: t.field({
     type: [builder.nodeInterfaceRef()],
     nullable: { list: false, items: true },
-    description: 'Up to 100 objects, in the order asked; null where absent or not visible.',
-    args: { ids: t.arg.idList({ required: true, description: 'Their ids; at most 100.' }) },
+    description: 'Up to 100 objects, in the order of the ids; null where there is none.',
+    args: { ids: t.arg.idList({ required: true, description: 'Ids of the objects; at most 100.' }) },
     complexity: ({ ids }) => costOfPage(ids.length, MAX_NODES),
     resolve: (_root, { ids }, context) =>
       Promise.all(validate(NodeIds, ids, ['ids']).map((id) => loadNode(id, context))),

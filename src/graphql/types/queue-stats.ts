@@ -10,7 +10,7 @@ const WINDOW_MS = {
 export type StatsWindow = keyof typeof WINDOW_MS;
 
 export const StatsWindowEnum = builder.enumType('StatsWindow', {
-  description: 'Over what time rates and waiting times are taken.',
+  description: 'Time window of rates and percentiles.',
   values: {
     LAST_MINUTE: { description: 'The last minute.' },
     LAST_5_MINUTES: { description: 'The last five minutes.' },
@@ -31,7 +31,7 @@ export function windowMsOf(window: StatsWindow): number {
 export const QueueStatsRef = builder.objectRef<QueueStatsResult>('QueueStats');
 
 QueueStatsRef.implement({
-  description: 'How a queue, or all of them, is doing.',
+  description: 'Statistics of one queue or of all queues.',
   fields: (t) => {
     const count = (key: NumberKey, description: string) =>
       t.int({ description, resolve: ({ stats }) => stats[key] });
@@ -42,39 +42,42 @@ QueueStatsRef.implement({
     return {
       queue: t.string({
         nullable: true,
-        description: 'The queue; null for all of them together.',
+        description: 'Name of the queue; null for all queues together.',
         resolve: ({ stats }) => stats.queue,
       }),
       at: t.field({
         type: 'DateTime',
-        description: 'When this was taken.',
+        description: 'Time of the statistics.',
         resolve: ({ stats }) => stats.at,
       }),
-      window: t.expose('window', { type: StatsWindowEnum, description: 'What the rates are over.' }),
-      scheduled: count('scheduled', 'Jobs waiting for their time.'),
-      queued: count('queued', 'Jobs waiting for a worker.'),
-      processing: count('processing', 'Jobs that workers have.'),
-      retrying: count('retrying', 'Jobs waiting for their next attempt.'),
-      deadLettered: count('deadLettered', 'Jobs that gave up and were not discarded.'),
-      completed: count('completed', 'Jobs completed within the window.'),
-      failed: count('failed', 'Jobs failed within the window.'),
-      failureRate: rate('failureRate', 'Failed among those that ended within the window, 0 to 1.'),
+      window: t.expose('window', {
+        type: StatsWindowEnum,
+        description: 'Time window of rates and percentiles.',
+      }),
+      scheduled: count('scheduled', 'Number of scheduled jobs.'),
+      queued: count('queued', 'Number of jobs that wait for a worker.'),
+      processing: count('processing', 'Number of running jobs.'),
+      retrying: count('retrying', 'Number of jobs that wait for their next attempt.'),
+      deadLettered: count('deadLettered', 'Number of dead letters.'),
+      completed: count('completed', 'Number of jobs completed in the window.'),
+      failed: count('failed', 'Number of jobs failed in the window.'),
+      failureRate: rate('failureRate', 'Failed share of the jobs completed or failed in the window, 0 to 1.'),
       oldestQueuedAt: t.field({
         type: 'DateTime',
         nullable: true,
-        description: 'Since when the longest waiting job waits; null when none does.',
+        description: 'Time since which the oldest waiting job has been queued; null when none waits.',
         resolve: ({ stats }) => stats.oldestQueuedAt,
       }),
-      waitMsP50: milliseconds('waitMsP50', 'Half of the jobs waited at most this many milliseconds.'),
-      waitMsP95: milliseconds('waitMsP95', '95 % of the jobs waited at most this many milliseconds.'),
-      runMsP50: milliseconds('runMsP50', 'Half of the jobs ran at most this many milliseconds.'),
-      runMsP95: milliseconds('runMsP95', '95 % of the jobs ran at most this many milliseconds.'),
-      jobsPerMinute: rate('jobsPerMinute', 'Jobs ended a minute.'),
-      audioSecondsPerSecond: rate('audioSecondsPerSecond', 'Seconds of audio done a second.'),
-      workersOnline: count('workersOnline', 'Workers heard of lately.'),
-      workersBusy: count('workersBusy', 'Workers that have a job.'),
+      waitMsP50: milliseconds('waitMsP50', 'Median waiting time in milliseconds.'),
+      waitMsP95: milliseconds('waitMsP95', '95th percentile of the waiting time in milliseconds.'),
+      runMsP50: milliseconds('runMsP50', 'Median run time in milliseconds.'),
+      runMsP95: milliseconds('runMsP95', '95th percentile of the run time in milliseconds.'),
+      jobsPerMinute: rate('jobsPerMinute', 'Jobs completed per minute.'),
+      audioSecondsPerSecond: rate('audioSecondsPerSecond', 'Seconds of audio transcribed per second.'),
+      workersOnline: count('workersOnline', 'Number of workers that are online.'),
+      workersBusy: count('workersBusy', 'Number of workers that run at least one job.'),
       engineAvailable: t.boolean({
-        description: 'False while every worker says that its engine cannot be reached.',
+        description: 'False while all workers report that the engine is unavailable.',
         resolve: ({ stats }) => stats.engineAvailable,
       }),
     };
@@ -91,13 +94,13 @@ builder.queryField('queueStats', (t) =>
   t.field({
     type: QueueStatsRef,
     nullable: true,
-    description: 'Depth, throughput and waiting times; null while they cannot be told.',
+    description: 'Statistics of one queue or of all queues; null when they cannot be read.',
     args: {
-      queue: t.arg.string({ description: 'One queue; all of them when left out.' }),
+      queue: t.arg.string({ description: 'Name of the queue; all queues when omitted.' }),
       window: t.arg({
         type: StatsWindowEnum,
         defaultValue: 'LAST_5_MINUTES',
-        description: 'What rates are taken over.',
+        description: 'Time window of rates and percentiles.',
       }),
     },
     complexity: 5,

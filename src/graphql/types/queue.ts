@@ -7,30 +7,38 @@ import { QueueStatsRef, StatsWindowEnum, windowMsOf } from './queue-stats.ts';
 export const QueueRef = builder.objectRef<QueueView>('Queue');
 
 builder.node(QueueRef, {
-  description: 'Jobs of one engine that wait for its workers.',
+  description: 'Queue of the jobs of one engine.',
   id: { resolve: (queue) => queue.id },
   isTypeOf: (value) => isIdOf('Queue', (value as QueueView).id),
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'The engine in lower case.' }),
-    isPaused: t.exposeBoolean('isPaused', { description: 'Whether no new job starts.' }),
+    name: t.exposeString('name', { description: 'Name of the engine in lower case.' }),
+    isPaused: t.exposeBoolean('isPaused', {
+      description: 'Whether the queue is paused, so that no new jobs start.',
+    }),
     pausedAt: t.expose('pausedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'Since when it is paused.',
+      description: 'Time at which it was paused; null unless paused.',
     }),
-    pausedBy: t.exposeString('pausedBy', { nullable: true, description: 'Who paused it.' }),
-    pauseReason: t.exposeString('pauseReason', { nullable: true, description: 'Why it is paused.' }),
+    pausedBy: t.exposeString('pausedBy', {
+      nullable: true,
+      description: 'Caller that paused it; null unless paused.',
+    }),
+    pauseReason: t.exposeString('pauseReason', {
+      nullable: true,
+      description: 'Reason for the pause; null unless paused.',
+    }),
     concurrency: t.exposeInt('concurrency', {
-      description: 'Jobs that may run at once over all workers; 0 stops the queue.',
+      description: 'Maximum number of jobs that run at the same time on all workers; 0 stops the queue.',
     }),
     stats: t.field({
       type: QueueStatsRef,
-      description: 'How it is doing.',
+      description: 'Statistics.',
       args: {
         window: t.arg({
           type: StatsWindowEnum,
           defaultValue: 'LAST_5_MINUTES',
-          description: 'What rates are taken over.',
+          description: 'Time window of rates and percentiles.',
         }),
       },
       complexity: 5,
@@ -43,32 +51,35 @@ builder.node(QueueRef, {
 });
 
 const QueuePayload = builder.objectRef<{ readonly queue: QueueView }>('QueuePayload').implement({
-  description: 'The queue as it is now.',
+  description: 'The changed queue.',
   fields: (t) => ({ queue: t.expose('queue', { type: QueueRef, description: 'The queue.' }) }),
 });
 
 const QueueResult = builder.errorUnion('QueueResult', {
-  description: 'What changing a queue gives back.',
+  description: 'Result of changing a queue.',
   types: [QueuePayload, NotFoundError, ValidationError],
   resolveType: () => QueuePayload,
 });
 
 const PauseQueueInput = builder.inputType('PauseQueueInput', {
-  description: 'Which queue to pause.',
+  description: 'Input of `pauseQueue`.',
   fields: (t) => ({
-    name: t.string({ required: true, description: 'The queue.' }),
-    reason: t.string({ required: true, description: 'Why, for everybody else; 3 to 200 characters.' }),
+    name: t.string({ required: true, description: 'Name of the queue.' }),
+    reason: t.string({ required: true, description: 'Reason, shown to other users; 3 to 200 characters.' }),
   }),
 });
 const ResumeQueueInput = builder.inputType('ResumeQueueInput', {
-  description: 'Which queue to resume.',
-  fields: (t) => ({ name: t.string({ required: true, description: 'The queue.' }) }),
+  description: 'Input of `resumeQueue`.',
+  fields: (t) => ({ name: t.string({ required: true, description: 'Name of the queue.' }) }),
 });
 const SetQueueConcurrencyInput = builder.inputType('SetQueueConcurrencyInput', {
-  description: 'How many jobs of a queue may run at once.',
+  description: 'Input of `setQueueConcurrency`.',
   fields: (t) => ({
-    name: t.string({ required: true, description: 'The queue.' }),
-    concurrency: t.int({ required: true, description: 'Jobs at once over all workers; 0 to 1000.' }),
+    name: t.string({ required: true, description: 'Name of the queue.' }),
+    concurrency: t.int({
+      required: true,
+      description: 'Maximum number of jobs that run at the same time on all workers; 0 to 1000.',
+    }),
   }),
 });
 
@@ -76,7 +87,7 @@ builder.queryField('queues', (t) =>
   t.field({
     type: [QueueRef],
     nullable: true,
-    description: 'Every queue; null while they cannot be told.',
+    description: 'All queues; null when they cannot be read.',
     resolve: async (_root, _args, { api }) => [...(await api.queues.list())],
   }),
 );
@@ -85,8 +96,8 @@ builder.mutationFields((t) => ({
   pauseQueue: t.field({
     type: QueueResult,
     nullable: true,
-    description: 'Lets no new job of a queue start; those that run go on.',
-    args: { input: t.arg({ type: PauseQueueInput, required: true, description: 'Which queue.' }) },
+    description: 'Pauses a queue: no new jobs start; running jobs continue.',
+    args: { input: t.arg({ type: PauseQueueInput, required: true, description: 'The queue.' }) },
     resolve: async (_root, { input }, { api }) => ({
       queue: await api.queues.pause(input),
     }),
@@ -94,8 +105,8 @@ builder.mutationFields((t) => ({
   resumeQueue: t.field({
     type: QueueResult,
     nullable: true,
-    description: 'Lets jobs of a queue start again.',
-    args: { input: t.arg({ type: ResumeQueueInput, required: true, description: 'Which queue.' }) },
+    description: 'Resumes a paused queue.',
+    args: { input: t.arg({ type: ResumeQueueInput, required: true, description: 'The queue.' }) },
     resolve: async (_root, { input }, { api }) => ({
       queue: await api.queues.resume(input),
     }),
@@ -103,8 +114,14 @@ builder.mutationFields((t) => ({
   setQueueConcurrency: t.field({
     type: QueueResult,
     nullable: true,
-    description: 'Bounds how many jobs of a queue run at once; those that run go on.',
-    args: { input: t.arg({ type: SetQueueConcurrencyInput, required: true, description: 'The bound.' }) },
+    description: 'Limits how many jobs of a queue run at the same time; running jobs continue.',
+    args: {
+      input: t.arg({
+        type: SetQueueConcurrencyInput,
+        required: true,
+        description: 'The queue and its limit.',
+      }),
+    },
     resolve: async (_root, { input }, { api }) => ({
       queue: await api.queues.setConcurrency(input),
     }),

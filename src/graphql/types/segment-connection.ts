@@ -8,9 +8,12 @@ interface PageOfJob extends SegmentPage {
 }
 
 const SegmentEdgeRef = builder.objectRef<SegmentOfJob>('TranscriptSegmentEdge').implement({
-  description: 'A segment and its cursor.',
+  description: 'A segment in a list, with its cursor.',
   fields: (t) => ({
-    cursor: t.string({ description: 'Pass as `after`.', resolve: ({ index }) => segmentCursor(index) }),
+    cursor: t.string({
+      description: 'Opaque; pass it as `after`.',
+      resolve: ({ index }) => segmentCursor(index),
+    }),
     node: t.field({ type: SegmentRef, description: 'The segment.', resolve: (segment) => segment }),
   }),
 });
@@ -21,18 +24,18 @@ export const SegmentConnectionRef = builder.objectRef<PageOfJob>('TranscriptSegm
     edges: t.field({
       type: [SegmentEdgeRef],
       complexity: COUNTED_BY_PAGE,
-      description: 'The segments with their cursors.',
+      description: 'The segments of this page with their cursors.',
       resolve: ({ segments }) => [...segments],
     }),
     nodes: t.field({
       type: [SegmentRef],
       complexity: COUNTED_BY_PAGE,
-      description: 'The segments.',
+      description: 'The segments of this page.',
       resolve: ({ segments }) => [...segments],
     }),
     pageInfo: t.field({
       type: builder.pageInfoRef(),
-      description: 'Where the page lies.',
+      description: 'Position of this page in the transcript.',
       resolve: ({ segments, hasNextPage, hasPreviousPage }) => {
         const [first, last] = [segments.at(0), segments.at(-1)];
         return {

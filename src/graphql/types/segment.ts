@@ -4,16 +4,16 @@ import { builder } from '../builder.ts';
 export const SpeakerRef = builder
   .objectRef<{ readonly id: string; readonly jobId: string; readonly totalMs?: number }>('Speaker')
   .implement({
-    description: 'Somebody who speaks in the recording.',
+    description: 'Speaker in the recording.',
     fields: (t) => ({
       id: t.exposeString('id', { description: 'Id within the job, such as `0`.' }),
       label: t.string({
-        description: 'Name to show, such as `Speaker 1`.',
+        description: 'Display name, such as `Speaker 1`.',
         resolve: ({ id }) => (/^\d+$/.test(id) ? `Speaker ${Number(id) + 1}` : id),
       }),
       totalMs: t.int({
         complexity: 1,
-        description: 'Milliseconds of speech over the whole recording.',
+        description: 'Milliseconds of speech in the whole recording.',
         resolve: async ({ id, jobId, totalMs }, _args, { loaders }) =>
           totalMs ?? (await loaders.speech.load(jobId)).get(id) ?? 0,
       }),
@@ -21,12 +21,17 @@ export const SpeakerRef = builder
   });
 
 const WordRef = builder.objectRef<Word>('Word').implement({
-  description: 'One word with its time.',
+  description: 'Word with timestamps.',
   fields: (t) => ({
-    startMs: t.exposeInt('startMs', { description: 'Start, milliseconds from the start of the recording.' }),
-    endMs: t.exposeInt('endMs', { description: 'End, milliseconds from the start of the recording.' }),
+    startMs: t.exposeInt('startMs', {
+      description: 'Start in milliseconds from the start of the recording.',
+    }),
+    endMs: t.exposeInt('endMs', { description: 'End in milliseconds from the start of the recording.' }),
     text: t.exposeString('text', { description: 'The word.' }),
-    confidence: t.exposeFloat('confidence', { nullable: true, description: '0 to 1, when known.' }),
+    confidence: t.exposeFloat('confidence', {
+      nullable: true,
+      description: 'Confidence from 0 to 1; null when unknown.',
+    }),
   }),
 });
 
@@ -41,25 +46,33 @@ export function segmentsOfJob(jobId: string, segments: readonly Segment[]): Segm
 export const SegmentRef = builder.objectRef<SegmentOfJob>('TranscriptSegment');
 
 SegmentRef.implement({
-  description: 'A stretch of transcript. A stored segment never changes.',
+  description: 'Segment of a transcript. A stored segment never changes.',
   fields: (t) => ({
-    index: t.exposeInt('index', { description: 'From 0 up, without a gap.' }),
-    startMs: t.exposeInt('startMs', { description: 'Start, milliseconds from the start of the recording.' }),
-    endMs: t.exposeInt('endMs', { description: 'End, milliseconds from the start of the recording.' }),
-    text: t.exposeString('text', { description: 'What was said.' }),
+    index: t.exposeInt('index', { description: 'Index in the transcript, from 0 without gaps.' }),
+    startMs: t.exposeInt('startMs', {
+      description: 'Start in milliseconds from the start of the recording.',
+    }),
+    endMs: t.exposeInt('endMs', { description: 'End in milliseconds from the start of the recording.' }),
+    text: t.exposeString('text', { description: 'Spoken text.' }),
     speaker: t.field({
       type: SpeakerRef,
       nullable: true,
-      description: 'Who said it; null when speakers were not told apart.',
+      description: 'Speaker; null unless the job has `diarize: true`.',
       resolve: ({ jobId, speaker }) => (speaker === null ? null : { id: speaker, jobId }),
     }),
-    confidence: t.exposeFloat('confidence', { nullable: true, description: '0 to 1, when known.' }),
-    isFinal: t.boolean({ description: 'Whether it stays as it is; true today.', resolve: () => true }),
+    confidence: t.exposeFloat('confidence', {
+      nullable: true,
+      description: 'Confidence from 0 to 1; null when unknown.',
+    }),
+    isFinal: t.boolean({
+      description: 'Whether the segment is final; always true at present.',
+      resolve: () => true,
+    }),
     words: t.field({
       type: [WordRef],
       nullable: true,
       complexity: { field: 1, multiplier: 1 },
-      description: 'Its words with times; null unless `timestamps: WORD` was asked for.',
+      description: 'Words with timestamps; null unless the job has `timestamps: WORD`.',
       resolve: ({ words }) => (words === null ? null : [...words]),
     }),
   }),

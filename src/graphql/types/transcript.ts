@@ -8,68 +8,78 @@ import { SpeakerRef, segmentsOfJob } from './segment.ts';
 import { SegmentConnectionRef } from './segment-connection.ts';
 
 const ExportOptionsInput = builder.inputType('ExportOptions', {
-  description: 'How an export is laid out. Lines, times and marked words concern SRT and VTT only.',
+  description: 'Layout of an export. All options except `includeSpeakers` apply to SRT and VTT only.',
   fields: (t) => ({
     preset: t.field({
       type: CaptionPresetEnum,
       defaultValue: 'WEB',
-      description: 'Where the captions are shown: line lengths, reading speed, durations and gaps.',
+      description: 'Set of rules for line lengths, reading speed, durations and gaps.',
     }),
     maxCharsPerLine: t.int({
       description:
-        "Characters a line; 10 to 120. By default the preset's for the script: 42 for WEB in Latin.",
+        "Maximum characters per line; 10 to 120. Default: the preset's for the script, such as 42 for Latin in WEB.",
     }),
-    maxLines: t.int({ description: "Lines a caption; 1 to 5. By default the preset's: 2 for WEB." }),
-    includeSpeakers: t.boolean({ defaultValue: false, description: 'Whether speakers are named.' }),
+    maxLines: t.int({
+      description: "Maximum lines per caption; 1 to 5. Default: the preset's, such as 2 in WEB.",
+    }),
+    includeSpeakers: t.boolean({
+      defaultValue: false,
+      description: 'Whether to name speakers; JSON always does.',
+    }),
     highlightWords: t.boolean({
       description:
-        'Whether each word is marked while it is spoken; refused unless the job has `timestamps: WORD`. ' +
-        "By default the preset's: true for KARAOKE.",
+        'Whether to mark each word while it is spoken; requires a job with `timestamps: WORD`. ' +
+        "Default: the preset's, true only in KARAOKE.",
     }),
   }),
 });
 
 const TranscriptExportRef = builder.objectRef<ExportView>('TranscriptExport').implement({
-  description: 'A transcript as a file.',
+  description: 'Transcript as a file.',
   fields: (t) => ({
-    format: t.expose('format', { type: ExportFormatEnum, description: 'The format asked for.' }),
+    format: t.expose('format', { type: ExportFormatEnum, description: 'File format.' }),
     contentType: t.exposeString('contentType', { description: 'Media type of the file.' }),
     content: t.exposeString('content', {
       nullable: true,
-      description: 'The file inline, up to 256 KiB; null above: fetch `url`.',
+      description: 'Content up to 256 KiB; null for larger files, download them from `url`.',
     }),
-    url: t.expose('url', { type: 'URL', description: 'Where to fetch it; signed, short-lived.' }),
+    url: t.expose('url', {
+      type: 'URL',
+      description: 'Signed URL to download the file, without authentication.',
+    }),
     sizeBytes: t.expose('sizeBytes', { type: 'SafeInt', description: 'Size in bytes.' }),
-    sha256: t.exposeString('sha256', { description: 'SHA-256 of the file in hexadecimal.' }),
-    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'Until when `url` works.' }),
+    sha256: t.exposeString('sha256', { description: 'SHA-256 in hexadecimal.' }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'Time at which `url` expires.' }),
   }),
 });
 
 export const TranscriptRef = builder.objectRef<TranscriptView>('Transcript').implement({
-  description: 'What was said in a recording. Readable while it grows.',
+  description: 'Transcript of a recording. Readable while the job runs.',
   fields: (t) => ({
     language: t.expose('language', {
       type: 'LanguageTag',
       nullable: true,
-      description: 'The language spoken; null until known.',
+      description: 'Spoken language; null until known.',
     }),
     languageConfidence: t.exposeFloat('languageConfidence', {
       nullable: true,
-      description: '0 to 1, when the language was detected.',
+      description: 'Confidence of the detected language, from 0 to 1; null when it was not detected.',
     }),
-    isFinal: t.exposeBoolean('isFinal', { description: 'Whether it is whole and stays as it is.' }),
+    isFinal: t.exposeBoolean('isFinal', {
+      description: 'Whether the job is final, so that the transcript no longer changes.',
+    }),
     text: t.string({
       nullable: true,
       complexity: 5,
-      description: 'Whole text; null above 1 MiB, use `export`.',
+      description: 'Full text; null above 1 MiB, use `export` instead.',
       resolve: ({ jobId }, _args, { api }) => api.transcripts.text(jobId),
     }),
     segments: t.field({
       type: SegmentConnectionRef,
-      description: 'Its segments in order.',
+      description: 'A page of segments, in order.',
       args: {
-        first: t.arg.int({ defaultValue: DEFAULT_SEGMENTS_PER_PAGE, description: 'How many; 1 to 500.' }),
-        after: t.arg.string({ description: 'Only those after this cursor.' }),
+        first: t.arg.int({ defaultValue: DEFAULT_SEGMENTS_PER_PAGE, description: 'Page size; 1 to 500.' }),
+        after: t.arg.string({ description: 'Only segments after this cursor.' }),
       },
       complexity: ({ first }) => costOfPage(first ?? DEFAULT_SEGMENTS_PER_PAGE, MAX_SEGMENTS_PER_PAGE),
       resolve: async ({ jobId }, args, { api }) => {
@@ -79,17 +89,17 @@ export const TranscriptRef = builder.objectRef<TranscriptView>('Transcript').imp
     }),
     speakers: t.field({
       type: [SpeakerRef],
-      description: 'Who speaks; empty when speakers were not told apart.',
+      description: 'Speakers; empty unless the job has `diarize: true`.',
       resolve: async ({ jobId }, _args, { api }) =>
         (await api.transcripts.speakers(jobId)).map((speaker) => ({ ...speaker, jobId })),
     }),
     export: t.field({
       type: TranscriptExportRef,
       nullable: true,
-      description: 'The whole transcript as a file; null while there is no segment.',
+      description: 'The transcript as a file; null while there are no segments.',
       args: {
-        format: t.arg({ type: ExportFormatEnum, required: true, description: 'The format.' }),
-        options: t.arg({ type: ExportOptionsInput, description: 'How it is laid out.' }),
+        format: t.arg({ type: ExportFormatEnum, required: true, description: 'File format.' }),
+        options: t.arg({ type: ExportOptionsInput, description: 'Layout.' }),
       },
       complexity: 5,
       resolve: ({ jobId }, { format, options }, { api }) =>

@@ -15,58 +15,58 @@ import { JobStatusEnum } from './job-enums.ts';
 import { TierEnum } from './model.ts';
 
 const UserErrorCodeEnum = builder.enumType('UserErrorCode', {
-  description: 'Stable code of an expected failure. New ones may be added: have a default branch.',
+  description: 'Stable code of an expected error. New codes may be added; handle unknown ones.',
   values: {
-    INVALID_INPUT: { description: 'A value breaks a rule; see `issues`.' },
-    NOT_FOUND: { description: 'There is no such object, or it is not yours.' },
+    INVALID_INPUT: { description: 'The input is invalid; see `issues`.' },
+    NOT_FOUND: { description: 'There is no such object.' },
     FORBIDDEN_FOR_TIER: { description: 'Your tier does not allow this.' },
-    QUOTA_EXCEEDED: { description: 'A quota is used up.' },
-    CONCURRENCY_LIMIT: { description: 'Too many at once.' },
-    QUEUE_FULL: { description: 'Too many jobs wait.' },
-    IDEMPOTENCY_MISMATCH: { description: 'The idempotency key was used with other input.' },
-    IDEMPOTENCY_IN_PROGRESS: { description: 'The first call with this key is still running.' },
-    INVALID_STATE: { description: 'The job is in a status that does not allow this.' },
-    AUDIO_UNREACHABLE: { description: 'The recording cannot be fetched.' },
-    AUDIO_UNSUPPORTED: { description: 'The recording is of a kind that is not supported.' },
-    AUDIO_TOO_LARGE: { description: 'The recording has too many bytes.' },
+    QUOTA_EXCEEDED: { description: 'A quota is exhausted.' },
+    CONCURRENCY_LIMIT: { description: 'Too many concurrent requests or jobs.' },
+    QUEUE_FULL: { description: 'Too many jobs are waiting.' },
+    IDEMPOTENCY_MISMATCH: { description: 'The idempotency key was used with a different input.' },
+    IDEMPOTENCY_IN_PROGRESS: { description: 'The first call with this idempotency key is still running.' },
+    INVALID_STATE: { description: 'The status of the job does not allow this.' },
+    AUDIO_UNREACHABLE: { description: 'The recording cannot be downloaded.' },
+    AUDIO_UNSUPPORTED: { description: 'The audio is invalid or in an unsupported format.' },
+    AUDIO_TOO_LARGE: { description: 'The recording is too large.' },
     AUDIO_TOO_LONG: { description: 'The recording is too long.' },
-    URL_BLOCKED: { description: 'The address is one this service does not fetch from.' },
-    EXPORT_NOT_READY: { description: 'There is nothing to export yet.' },
-    CONFIRMATION_REQUIRED: { description: 'The number of matches differs from `expectedCount`.' },
-    UNSUPPORTED: { description: 'No engine asked for supports this option.' },
+    URL_BLOCKED: { description: 'The URL is not allowed, such as one of a private network.' },
+    EXPORT_NOT_READY: { description: 'The transcript is still empty.' },
+    CONFIRMATION_REQUIRED: { description: 'The number of matching jobs differs from `expectedCount`.' },
+    UNSUPPORTED: { description: 'A requested engine or model does not support this option.' },
   } as const satisfies Record<UserErrorCode, { readonly description: string }>,
 });
 
 export const UserErrorRef = builder.interfaceRef<UserError>('UserError').implement({
-  description: 'An expected failure the caller can act on.',
+  description: 'Expected error that the caller can correct.',
   fields: (t) => ({
-    code: t.expose('code', { type: UserErrorCodeEnum, description: 'Stable, machine readable.' }),
-    message: t.exposeString('message', { description: 'Human readable English; may change.' }),
+    code: t.expose('code', { type: UserErrorCodeEnum, description: 'Stable, machine-readable code.' }),
+    message: t.exposeString('message', { description: 'Message in English; may change.' }),
     path: t.stringList({
       nullable: true,
-      description: 'Path into the mutation\'s arguments, such as ["input", "audio", "url"].',
+      description: 'Path to the argument, such as ["input", "audio", "url"].',
       resolve: (error) => (error.path === null ? null : [...error.path]),
     }),
   }),
 });
 
 const ValidationIssueRef = builder.objectRef<ValidationIssue>('ValidationIssue').implement({
-  description: 'One broken rule.',
+  description: 'Violation of one rule.',
   fields: (t) => ({
     path: t.stringList({ description: 'Path to the value.', resolve: (issue) => [...issue.path] }),
-    rule: t.exposeString('rule', { description: 'The rule that was broken, such as `max` or `format`.' }),
-    message: t.exposeString('message', { description: 'Names the field and the limit.' }),
+    rule: t.exposeString('rule', { description: 'Violated rule, such as `max` or `format`.' }),
+    message: t.exposeString('message', { description: 'Message that names the field and the limit.' }),
   }),
 });
 
 builder.objectType(ValidationError, {
   name: 'ValidationError',
-  description: 'Input breaks one rule or several.',
+  description: 'The input is invalid.',
   interfaces: [UserErrorRef],
   fields: (t) => ({
     issues: t.field({
       type: [ValidationIssueRef],
-      description: 'Every rule that was broken.',
+      description: 'All violations.',
       resolve: (error) => [...error.issues],
     }),
   }),
@@ -74,22 +74,22 @@ builder.objectType(ValidationError, {
 
 builder.objectType(NotFoundError, {
   name: 'NotFoundError',
-  description: 'There is no such object, or it is not yours.',
+  description: 'There is no such object.',
   interfaces: [UserErrorRef],
   fields: (t) => ({
-    id: t.exposeID('id', { nullable: true, description: 'The id that was asked for.' }),
+    id: t.exposeID('id', { nullable: true, description: 'Requested id.' }),
   }),
 });
 
 builder.objectType(InvalidStateError, {
   name: 'InvalidStateError',
-  description: 'The job is in a status that does not allow this.',
+  description: 'The status of the job does not allow this.',
   interfaces: [UserErrorRef],
   fields: (t) => ({
-    status: t.expose('status', { type: JobStatusEnum, description: 'The status it is in.' }),
+    status: t.expose('status', { type: JobStatusEnum, description: 'Status of the job.' }),
     allowed: t.field({
       type: [JobStatusEnum],
-      description: 'The statuses that allow it.',
+      description: 'Statuses that allow it.',
       resolve: (error) => [...error.allowed],
     }),
   }),
@@ -97,20 +97,20 @@ builder.objectType(InvalidStateError, {
 
 builder.objectType(QuotaExceededError, {
   name: 'QuotaExceededError',
-  description: 'A limit on amounts is reached.',
+  description: 'A quota or a limit is exhausted.',
   interfaces: [UserErrorRef],
   fields: (t) => ({
-    limit: t.expose('limit', { type: 'SafeInt', description: 'The limit.' }),
-    used: t.expose('used', { type: 'SafeInt', description: 'How much of it is used.' }),
+    limit: t.expose('limit', { type: 'SafeInt', description: 'Limit.' }),
+    used: t.expose('used', { type: 'SafeInt', description: 'Used amount.' }),
     resetAt: t.expose('resetAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it frees up by itself, if it does.',
+      description: 'Time at which the quota is reset; null when it is not reset.',
     }),
     upgradeTier: t.field({
       type: TierEnum,
       nullable: true,
-      description: 'The tier that would allow it; null when none would.',
+      description: 'Tier that would allow it; null when there is none.',
       resolve: () => null,
     }),
   }),
@@ -118,40 +118,40 @@ builder.objectType(QuotaExceededError, {
 
 builder.objectType(IdempotencyError, {
   name: 'IdempotencyError',
-  description: 'The same key came with different input, or its first call is still running.',
+  description: 'The idempotency key was used with a different input, or its first call is still running.',
   interfaces: [UserErrorRef],
   fields: (t) => ({
-    jobId: t.exposeID('jobId', { nullable: true, description: 'The job the first call made.' }),
-    firstUsedAt: t.expose('firstUsedAt', { type: 'DateTime', description: 'When the key was first used.' }),
+    jobId: t.exposeID('jobId', { nullable: true, description: 'Job of the first call.' }),
+    firstUsedAt: t.expose('firstUsedAt', { type: 'DateTime', description: 'Time of the first call.' }),
   }),
 });
 
 builder.objectType(AudioSourceError, {
   name: 'AudioSourceError',
-  description: 'The recording cannot be taken.',
+  description: 'The recording cannot be accepted.',
   interfaces: [UserErrorRef],
   fields: (t) => ({
     maxBytes: t.expose('maxBytes', {
       type: 'SafeInt',
       nullable: true,
-      description: 'The size limit, when that is the cause.',
+      description: 'Maximum size in bytes, when it is exceeded.',
     }),
     maxDurationSeconds: t.exposeInt('maxDurationSeconds', {
       nullable: true,
-      description: 'The length limit in seconds, when that is the cause.',
+      description: 'Maximum duration in seconds, when it is exceeded.',
     }),
     httpStatus: t.exposeInt('httpStatus', {
       nullable: true,
-      description: 'What the source answered, when that is the cause.',
+      description: 'HTTP status of the source, when it is the cause.',
     }),
   }),
 });
 
 builder.objectType(ConfirmationError, {
   name: 'ConfirmationError',
-  description: 'The filter matched another number of jobs than expected; nothing was changed.',
+  description: 'The number of matching jobs differs from `expectedCount`; nothing was changed.',
   interfaces: [UserErrorRef],
   fields: (t) => ({
-    matched: t.exposeInt('matched', { description: 'How many jobs match now.' }),
+    matched: t.exposeInt('matched', { description: 'Number of matching jobs.' }),
   }),
 });

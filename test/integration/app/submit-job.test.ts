@@ -96,7 +96,7 @@ describe('a job', () => {
       '`audio.url` must be an absolute http or https URL.',
     ],
     ['unique', 'engines', { engines: ['WHISPER', 'WHISPER'] }, '`engines` must not name an engine twice.'],
-    ['min', 'engines', { engines: [] }, '`engines` must have at least 1 items.'],
+    ['min', 'engines', { engines: [] }, '`engines` must have at least 1 item.'],
     ['max', 'tags', { tags: Array.from({ length: 11 }, String) }, '`tags` must have at most 10 items.'],
     ['max', 'tags.0', { tags: ['x'.repeat(65)] }, '`tags.0` must have 1 to 64 characters.'],
     ['max', 'externalId', { externalId: 'x'.repeat(129) }, '`externalId` must have 1 to 128 characters.'],
