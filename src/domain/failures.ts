@@ -26,32 +26,38 @@ export function poisonFailure(lostRuns: number): Failure {
   };
 }
 
+const BROKEN_CHAINS = [
+  {
+    code: 'EVENT_UNREADABLE',
+    message:
+      'A worker sent an event that the server cannot read, so the job was stopped. Use the same version for servers ' +
+      'and workers, then retry the job.',
+  },
+  {
+    code: 'EVENT_NOT_STORABLE',
+    message:
+      'A worker sent an event that the database cannot store, so the job was stopped. Retry the job; report the ' +
+      'engine if it fails again.',
+  },
+  {
+    code: 'EVENTS_MISSING',
+    message:
+      'Events of the job were lost on their way to the server, so the job was stopped. Retry the job; it continues ' +
+      'after the last stored segment.',
+  },
+] as const;
+export type BrokenChainCode = (typeof BROKEN_CHAINS)[number]['code'];
+
+const MAX_DETAIL_CHARS = 1000;
+
 /** The chain of a job cannot be followed any more. */
-export function brokenChainFailure(code: BrokenChainCode, detail: string): Failure {
-  return {
-    kind: 'INTERNAL',
-    code,
-    message: BROKEN_CHAIN[code],
-    retryable: false,
-    detail: detail.slice(0, 1000),
-  };
+export function brokenChainFailure(code: BrokenChainCode, problem: string): Failure {
+  const message = BROKEN_CHAINS.find((broken) => broken.code === code)?.message ?? '';
+  return { kind: 'INTERNAL', code, message, retryable: false, detail: problem.slice(0, MAX_DETAIL_CHARS) };
 }
 
-const BROKEN_CHAIN = {
-  EVENT_UNREADABLE:
-    'A worker sent an event that the server cannot read, so the job was stopped. Use the same version for servers ' +
-    'and workers, then retry the job.',
-  EVENT_NOT_STORABLE:
-    'A worker sent an event that the database cannot store, so the job was stopped. Retry the job; report the ' +
-    'engine if it fails again.',
-  EVENTS_MISSING:
-    'Events of the job were lost on their way to the server, so the job was stopped. Retry the job; it continues ' +
-    'after the last stored segment.',
-} as const;
-export type BrokenChainCode = keyof typeof BROKEN_CHAIN;
-
 export function isBrokenChain(failure: Failure): boolean {
-  return Object.hasOwn(BROKEN_CHAIN, failure.code);
+  return BROKEN_CHAINS.some(({ code }) => code === failure.code);
 }
 
 /** Equal for failures with one cause: the code, and the message without numbers, ids and addresses. */
