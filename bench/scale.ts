@@ -8,7 +8,7 @@ import { measureAdmission } from './scale/admission.ts';
 import { fillJobs, PAUSE_WHISPER } from './scale/fill.ts';
 import { DEEP_CURSOR, KNOWN_STATEMENTS, type Known, QUESTIONS, REFERENCE } from './scale/questions.ts';
 import { printTimesOf, type Timed, timeQuestion } from './scale/time-questions.ts';
-import { costsOf } from './support/process-costs.ts';
+import { costsOf, percentOfOthers } from './support/process-costs.ts';
 import { print, printMachine, printTable } from './support/report.ts';
 import { countingStatements } from './support/statement-counts.ts';
 import { type WholeSystem, withWholeSystem } from './support/whole-system.ts';
@@ -81,10 +81,13 @@ async function measureQuestions({ url, pids }: WholeSystem, database: pg.Pool): 
   const reference = await timeQuestion(ask, REFERENCE);
   const pattern = new RegExp(options.only ?? '');
   const timed: Timed[] = [];
-  for (const question of QUESTIONS.filter(({ name }) => pattern.test(name))) {
-    timed.push(await timeQuestion(ask, question));
-  }
+  const others = await percentOfOthers([pids.server, pids.postgres], async () => {
+    for (const question of QUESTIONS.filter(({ name }) => pattern.test(name))) {
+      timed.push(await timeQuestion(ask, question));
+    }
+  });
   printTimesOf('Reads by GraphQL over HTTP, one after another', reference, timed);
+  print(`  (other programs took ${others.toFixed(0)} % of the machine's CPU meanwhile)\n`);
   return reference;
 }
 

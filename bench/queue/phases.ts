@@ -1,4 +1,4 @@
-import { costsOf, type ProcessCosts } from '../support/process-costs.ts';
+import { costsOf, machineCpuMs, type ProcessCosts } from '../support/process-costs.ts';
 import { countingStatements, type StatementCounts } from '../support/statement-counts.ts';
 import type { Side } from './sides.ts';
 
@@ -10,6 +10,8 @@ export interface Outcome {
   readonly counts: StatementCounts;
   /** By what the process is; `client` is this one. */
   readonly costs: Readonly<Record<string, ProcessCosts>>;
+  /** CPU time of programs that have nothing to do with the measurement. */
+  readonly othersCpuMs: number;
 }
 
 export interface Phase {
@@ -42,6 +44,7 @@ export async function runPhase(side: Side, phase: Phase): Promise<Outcome> {
 async function measure(side: Side, phase: Phase): Promise<Omit<Outcome, 'counts'>> {
   const pids = { ...side.pids, client: process.pid };
   const before = await allCosts(pids);
+  const machineBefore = await machineCpuMs();
   const latenciesMs: number[] = [];
   let jobs = 0;
   const startedAt = performance.now();
@@ -56,13 +59,15 @@ async function measure(side: Side, phase: Phase): Promise<Omit<Outcome, 'counts'
   await Promise.all(Array.from({ length: phase.actors }, act));
   const seconds = (performance.now() - startedAt) / 1000;
   const after = await allCosts(pids);
+  const machineMs = (await machineCpuMs()) - machineBefore;
   const costs = Object.fromEntries(
     Object.entries(after).map(([name, { cpuMs, calls }]) => [
       name,
       { cpuMs: cpuMs - (before[name]?.cpuMs ?? 0), calls: calls - (before[name]?.calls ?? 0) },
     ]),
   );
-  return { jobs, seconds, latenciesMs, costs };
+  const ours = Object.values(costs).reduce((sum, { cpuMs }) => sum + cpuMs, 0);
+  return { jobs, seconds, latenciesMs, costs, othersCpuMs: Math.max(0, machineMs - ours) };
 }
 
 async function allCosts(pids: Readonly<Record<string, number>>): Promise<Record<string, ProcessCosts>> {

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { median, percentile, print, printTable } from '../support/report.ts';
 import type { Outcome, Phase } from './phases.ts';
 
@@ -30,7 +31,10 @@ function printSpeed({ unit, latency }: Phase, outcomes: Outcomes): void {
     ]);
   }
   printTable(['', `${unit}/s`, 'p50 ms', 'p99 ms'], rows);
-  print(`  (times are ${latency})`);
+  const all = [...outcomes.values()].flat();
+  const available = total(all, ({ seconds }) => seconds) * 1000 * availableParallelism();
+  const others = ((total(all, ({ othersCpuMs }) => othersCpuMs) / available) * 100).toFixed(0);
+  print(`  (times are ${latency}; other programs took ${others} % of the machine's CPU meanwhile)`);
 }
 
 function latencies(turns: readonly Outcome[]): number[] {

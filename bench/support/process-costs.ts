@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 
 /** What a process took since it began, its children included. */
 export interface ProcessCosts {
@@ -23,6 +24,28 @@ export async function costsOf(pid: number): Promise<ProcessCosts> {
     cpuMs: sum(all.map(({ cpuMs }) => cpuMs)),
     calls: sum(all.map(({ calls }) => calls)),
   };
+}
+
+/** Of all processes of the machine since it started. */
+export async function machineCpuMs(): Promise<number> {
+  const [first = ''] = (await readFile('/proc/stat', 'utf8')).split('\n');
+  const [user, nice, system, , , irq, softirq, steal] = first.split(/\s+/).slice(1).map(Number);
+  return sum([user, nice, system, irq, softirq, steal].map((ticks) => ticks ?? 0)) * TICK_MS;
+}
+
+/**
+ * How much of the machine's CPU went to other processes than these and this one while `work` ran, in percent: how far
+ * its times can be trusted.
+ */
+export async function percentOfOthers(pids: readonly number[], work: () => Promise<void>): Promise<number> {
+  const used = async () => {
+    const ours = await Promise.all([process.pid, ...pids].map(costsOf));
+    return (await machineCpuMs()) - sum(ours.map(({ cpuMs }) => cpuMs));
+  };
+  const [before, begunAt] = [await used(), performance.now()];
+  await work();
+  const available = (performance.now() - begunAt) * availableParallelism();
+  return Math.max(0, (((await used()) - before) / available) * 100);
 }
 
 /** The kernel adds a child's system calls to its parent's when it ends, and its time to fields of their own. */
