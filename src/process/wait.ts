@@ -52,7 +52,7 @@ const timeouts = new WeakMap<AbortSignal, AbortSignal>();
  * timeout from the garbage collector (Node 20), and then it never comes.
  */
 export function withTimeout(signal: AbortSignal, ms: number): AbortSignal {
-  const timeout = AbortSignal.timeout(ms);
+  const timeout = AbortSignal.timeout(Math.ceil(ms));
   const either = AbortSignal.any([signal, timeout]);
   timeouts.set(either, timeout);
   return either;

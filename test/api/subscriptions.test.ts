@@ -60,6 +60,24 @@ describe('a subscription over graphql-transport-ws', () => {
     polite.socket.close();
   });
 
+  it('shares its socket with many others without a warning about listeners', async () => {
+    const source = new Source();
+    await startWith(source);
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on('warning', onWarning);
+    const dialogue = await TransportDialogue.open(edge.webSocketUrl);
+    for (let id = 0; id < 20; id += 1) dialogue.subscribe(String(id), WATCH, VARIABLES);
+    await eventually(
+      () => source.watching,
+      (watching) => watching === 20,
+    );
+    process.off('warning', onWarning);
+
+    expect(warnings).toEqual([]);
+    dialogue.socket.close();
+  });
+
   it.each([
     ['a syntax error', 'subscription {', 'GRAPHQL_PARSE_FAILED'],
     ['an unknown field', 'subscription { nope }', 'GRAPHQL_VALIDATION_FAILED'],
