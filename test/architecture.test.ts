@@ -31,6 +31,24 @@ function refusal(file: SourceFile, target: string): string | null {
   return isAllowed ? null : refused;
 }
 
+/** Waiting by hand, for which `src/process/wait.ts` and `node:events` have the better way. */
+const BY_HAND = [
+  /\bnew Promise\b/,
+  /\baddEventListener\(\s*'abort'/,
+  // In Node 20 such a timeout is lost to the garbage collector: use `withTimeout`.
+  /\bAbortSignal\.any\([^;]*\bAbortSignal\.timeout\(/,
+];
+const MAY_WAIT_BY_HAND: Readonly<Record<string, string>> = {
+  'src/http/request-body.ts':
+    'one promise for the data, end and close of a stream that outlives it, and a timeout',
+  'src/http/stalled-reader.ts':
+    'ws reports by callback when a message is written, for every message that is sent',
+};
+
+function waitsByHand({ path, text }: SourceFile): boolean {
+  return !path.startsWith('src/process/') && BY_HAND.some((pattern) => pattern.test(text));
+}
+
 const sources = await readSources('src', 'worker', 'migrations');
 const everything = [...sources, ...(await readSources('test', 'bench', 'examples'))];
 
@@ -79,6 +97,10 @@ describe('the architecture', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('waits by the helpers of src/process, except in the files named here with a reason', () => {
+    expect(sources.filter(waitsByHand).map(({ path }) => path)).toEqual(Object.keys(MAY_WAIT_BY_HAND));
+  });
+
   it('has no barrels and no vague file names', () => {
     const vague = /^(index|utils?|helpers?|common|misc|shared|types|interfaces)\.ts$/;
 
@@ -93,7 +115,7 @@ describe('the architecture', () => {
   });
 });
 
-describe('the import rules', () => {
+describe('the rules', () => {
   const file = (path: string): SourceFile => ({ path, text: '', imports: [] });
 
   it.each([
@@ -105,9 +127,29 @@ describe('the import rules', () => {
     { path: 'src/storage/job-store.ts', target: '@nats-io/jetstream' },
     { path: 'worker/main.ts', target: 'src/app/submit-job.ts' },
     { path: 'worker/main.ts', target: 'typeorm' },
+    { path: 'worker/main.ts', target: 'node:child_process' },
+    { path: 'src/leader/projector.ts', target: 'cockatiel' },
     { path: 'src/leader/projector.ts', target: 'src/server.ts' },
   ])('refuse $target in $path', ({ path, target }) => {
     expect(refusal(file(path), target)).toBe(`${path} imports ${target}`);
+  });
+
+  it.each([
+    `await new Promise((resolve) => setTimeout(resolve, 100));`,
+    `const done = new Promise<void>(start);`,
+    `signal.addEventListener('abort', stop, { once: true });`,
+    `const either = AbortSignal.any([\n  signal,\n  AbortSignal.timeout(1000),\n]);`,
+  ])('refuse waiting by hand: %s', (text) => {
+    expect(waitsByHand({ ...file('src/live/hub.ts'), text })).toBe(true);
+    expect(waitsByHand({ ...file('src/process/wait.ts'), text })).toBe(false);
+  });
+
+  it.each([
+    `await sleep(100, signal);`,
+    `socket.addEventListener('close', stop);`,
+    `const limit = AbortSignal.timeout(1000);\nconst either = AbortSignal.any([signal, other]);`,
+  ])('allow %s', (text) => {
+    expect(waitsByHand({ ...file('src/live/hub.ts'), text })).toBe(false);
   });
 
   it('find every form of import', () => {

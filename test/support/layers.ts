@@ -172,6 +172,9 @@ export const PACKAGE_OWNERS: readonly {
 }[] = [
   { packages: ['typeorm', 'pg'], layers: ['src/storage', 'src/local', 'migrations'] },
   { packages: ['@nats-io/'], layers: ['src/messaging'] },
+  { packages: ['node:child_process'], layers: ['src/process'] },
+  { packages: ['execa'], layers: ['src/process', 'src/local'] },
+  { packages: ['cockatiel'], layers: ['src/process', 'worker'] },
   {
     packages: ['graphql', '@pothos/', '@graphql-yoga/', '@escape.tech/'],
     layers: ['src/graphql', 'src/http'],
