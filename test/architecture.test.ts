@@ -38,12 +38,6 @@ const BY_HAND = [
   // In Node 20 such a timeout is lost to the garbage collector: use `withTimeout`.
   /\bAbortSignal\.any\([^;]*\bAbortSignal\.timeout\(/,
 ];
-const MAY_WAIT_BY_HAND: Readonly<Record<string, string>> = {
-  'src/http/request-body.ts':
-    'one promise for the data, end and close of a stream that outlives it, and a timeout',
-  'src/http/stalled-reader.ts':
-    'ws reports by callback when a message is written, for every message that is sent',
-};
 
 function waitsByHand({ path, text }: SourceFile): boolean {
   return !path.startsWith('src/process/') && BY_HAND.some((pattern) => pattern.test(text));
@@ -97,8 +91,8 @@ describe('the architecture', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('waits by the helpers of src/process, except in the files named here with a reason', () => {
-    expect(sources.filter(waitsByHand).map(({ path }) => path)).toEqual(Object.keys(MAY_WAIT_BY_HAND));
+  it('waits by the helpers of src/process', () => {
+    expect(sources.filter(waitsByHand).map(({ path }) => path)).toEqual([]);
   });
 
   it('has no barrels and no vague file names', () => {

@@ -1,3 +1,4 @@
+import { firstChars } from './cut-text.ts';
 import type { Failure } from './vocabulary.ts';
 
 /** Failures that the lifecycle itself makes, and how failures are grouped. */
@@ -53,7 +54,7 @@ const MAX_DETAIL_CHARS = 1000;
 /** The chain of a job cannot be followed any more. */
 export function brokenChainFailure(code: BrokenChainCode, problem: string): Failure {
   const message = BROKEN_CHAINS.find((broken) => broken.code === code)?.message ?? '';
-  return { kind: 'INTERNAL', code, message, retryable: false, detail: problem.slice(0, MAX_DETAIL_CHARS) };
+  return { kind: 'INTERNAL', code, message, retryable: false, detail: firstChars(problem, MAX_DETAIL_CHARS) };
 }
 
 export function isBrokenChain(failure: Failure): boolean {
