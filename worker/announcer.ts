@@ -7,7 +7,7 @@ import { isConnected, type NatsConnection } from '../src/messaging/connection.ts
 import type { EngineModel, TranscriptionEngine } from './engines/engine.ts';
 
 /** The fields of an announcement that change. */
-export interface WorkerState {
+interface WorkerState {
   readonly status: WorkerAnnouncement['status'];
   readonly busy: number;
   readonly processed: number;

@@ -38,7 +38,7 @@ const UNSPACED_SCRIPT =
 const OPENING_PUNCTUATION = /^[\p{Ps}\p{Pi}]/u;
 
 /** Graphemes of a text (source: Unicode Standard Annex 29), wide ones as `wideWidth`, invisible ones as 0. */
-export function widthOf(text: string, wideWidth: 1 | 2): number {
+function widthOf(text: string, wideWidth: 1 | 2): number {
   if (PRINTABLE_ASCII.test(text)) return text.length;
   let width = 0;
   for (const { segment } of segmentsOf(text, graphemes)) width += graphemeWidth(segment, wideWidth);

@@ -27,7 +27,7 @@ const Confidence = z.number().min(0).max(1).nullable();
 const wordOf = <Word extends string>(words: readonly Word[], otherwise: Word) =>
   z.string().transform((text): Word => words.find((word) => word === text) ?? otherwise);
 
-export const WordMessage = z.object({
+const WordMessage = z.object({
   startMs: Milliseconds,
   endMs: Milliseconds,
   text: z.string(),
@@ -59,7 +59,7 @@ const CheckpointFields = {
   checkpointMs: Milliseconds,
   language: z.string().nullable(),
 };
-export const CheckpointMessage = z.object(CheckpointFields);
+const CheckpointMessage = z.object(CheckpointFields);
 
 /** Tells a worker to run a job. The server's admission publishes it to a lane. */
 export const TaskMessage = z.object({
@@ -102,7 +102,7 @@ export type TaskMessage = z.infer<typeof TaskMessage>;
  * Fields of every event. `generation`, `segmentCount`, `checkpointMs` and `language` are the job's checkpoint
  * after the event, so the last event of a chain is enough to continue from.
  */
-export const EventFields = {
+const EventFields = {
   v: Version,
   jobId: z.string(),
   attempt: Count,
@@ -119,13 +119,13 @@ export const EventFields = {
 const Event = <Shape extends z.ZodRawShape, Type extends string>(type: Type, shape: Shape) =>
   z.object({ ...EventFields, type: z.literal(type), ...shape });
 
-export const StartedEvent = Event('started', {
+const StartedEvent = Event('started', {
   workerId: z.string(),
   engine: z.enum(ENGINES),
   model: z.string(),
 });
 /** The measured properties of the recording; at most once in a run, before the first segment. */
-export const AudioEvent = Event('audio', {
+const AudioEvent = Event('audio', {
   durationMs: Milliseconds.nullable(),
   codec: z.string().nullable(),
   sampleRate: Count.nullable(),
@@ -134,10 +134,10 @@ export const AudioEvent = Event('audio', {
   sha256: z.string().nullable(),
 });
 /** Finished segments, in order; the first has the index that `segmentCount` had before. */
-export const SegmentsEvent = Event('segments', {
+const SegmentsEvent = Event('segments', {
   segments: z.array(SegmentMessage),
 });
-export const CompletedEvent = Event('completed', {
+const CompletedEvent = Event('completed', {
   languageConfidence: Confidence,
   durationMs: Milliseconds,
   /** Wall-clock time that the engine worked; a clock that stepped back must not cost the transcript. */
@@ -148,12 +148,12 @@ export const CompletedEvent = Event('completed', {
   model: z.string(),
 });
 /** The run failed; the server decides whether the job is tried again. */
-export const FailedEvent = Event('failed', { failure: FailureMessage, requestId: z.string().nullable() });
-export const CanceledEvent = Event('canceled', {});
+const FailedEvent = Event('failed', { failure: FailureMessage, requestId: z.string().nullable() });
+const CanceledEvent = Event('canceled', {});
 /** The worker shuts down and gives the job back; not counted as an attempt. */
-export const ReleasedEvent = Event('released', {});
+const ReleasedEvent = Event('released', {});
 /** The server counts the run as lost; it also fences the run. */
-export const LostEvent = Event('lost', {});
+const LostEvent = Event('lost', {});
 
 const EVENTS = [
   StartedEvent,

@@ -2,7 +2,7 @@ import type { TranscriptionOptions } from './transcription-options.ts';
 import type { Engine, FailureKind } from './vocabulary.ts';
 
 /** What an engine can do with any of its models; a worker announces what each model adds or lacks. */
-export interface EngineCapabilities {
+interface EngineCapabilities {
   readonly diarize: boolean;
   readonly translateToEnglish: boolean;
   /** Characters of all vocabulary entries together, with one separator between two. */
@@ -27,7 +27,7 @@ const WHISPER_LANGUAGES = [
  * Sources: whisper.cpp keeps the last 224 tokens of a prompt and drops the others unsaid, about 600
  * characters of names; Deepgram's "Keyterm Prompting" allows 500 tokens a request, about 1,500.
  */
-export const ENGINE_CAPABILITIES: Readonly<Record<Engine, EngineCapabilities>> = {
+const ENGINE_CAPABILITIES: Readonly<Record<Engine, EngineCapabilities>> = {
   WHISPER: {
     diarize: false,
     translateToEnglish: true,

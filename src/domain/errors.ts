@@ -1,7 +1,7 @@
 import type { JobStatus } from './vocabulary.ts';
 
 /** Codes of expected errors, the schema's `UserErrorCode`. A code, once released, is never renamed. */
-export const USER_ERROR_CODES = [
+const USER_ERROR_CODES = [
   'INVALID_INPUT',
   'NOT_FOUND',
   'FORBIDDEN_FOR_TIER',

@@ -34,7 +34,7 @@ export const JobFilter = z.object({
 });
 export type JobFilter = z.infer<typeof JobFilter>;
 
-export const JOB_ORDER_FIELDS = ['SUBMITTED_AT', 'STARTED_AT', 'FINISHED_AT', 'AUDIO_DURATION'] as const;
+const JOB_ORDER_FIELDS = ['SUBMITTED_AT', 'STARTED_AT', 'FINISHED_AT', 'AUDIO_DURATION'] as const;
 export type JobOrderField = (typeof JOB_ORDER_FIELDS)[number];
 
 /** `last` takes the place of `first`, which has a default. */

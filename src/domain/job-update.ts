@@ -24,7 +24,7 @@ export interface JobUpdate {
   readonly priority?: JobPriority;
 }
 
-export interface AttemptStart {
+interface AttemptStart {
   readonly number: number;
   readonly engine: Engine;
   readonly model: string;
@@ -43,7 +43,7 @@ export interface AttemptEnd {
   readonly model?: string;
 }
 
-export interface AudioInfo {
+interface AudioInfo {
   readonly durationMs: number | null;
   readonly codec: string | null;
   readonly sampleRate: number | null;

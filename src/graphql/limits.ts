@@ -8,10 +8,10 @@ import type { Plugin } from 'graphql-yoga';
 /** Objects read, list sizes multiplied in; leaf fields are free. */
 export const COMPLEXITY_LIMIT = 2000;
 /** GraphiQL's introspection query, the longest document that must pass, has about 400 tokens. */
-export const MAX_TOKENS = 1000;
-export const MAX_DEPTH = 10;
-export const MAX_ALIASES = 15;
-export const MAX_DIRECTIVES = 5;
+const MAX_TOKENS = 1000;
+const MAX_DEPTH = 10;
+const MAX_ALIASES = 15;
+const MAX_DIRECTIVES = 5;
 
 /** Lists without a page argument are short: attempts, speakers, words of a segment. */
 const SHORT_LIST = 5;

@@ -23,7 +23,7 @@ export interface HttpServerDeps
 }
 
 /** For tests; the defaults are the product's. */
-export interface TransportLimits {
+interface TransportLimits {
   readonly webSocket: Partial<WebSocketLimits>;
   readonly executionTimeoutMs: number;
   /** A connection on which nothing moves for this long is closed. */

@@ -15,7 +15,7 @@ import { forEachJob } from './each-job.ts';
 import { isLost, lookAgain, silentSince, startWatch } from './silence.ts';
 
 /** Short in tests. */
-export interface ReconcilerTimes {
+interface ReconcilerTimes {
   /** Between two checks of the tasks. */
   readonly intervalMs: number;
   /** The task of an admitted job without an event for this long is checked. */

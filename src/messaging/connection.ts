@@ -13,7 +13,7 @@ import { unlessAborted } from '../process/wait.ts';
 export type { NatsConnection } from '@nats-io/transport-node';
 
 /** NATS cannot be reached, or refuses the login; the message names the address and the remedy. */
-export class NatsUnreachableError extends Error {
+class NatsUnreachableError extends Error {
   override readonly name = 'NatsUnreachableError';
 }
 

@@ -209,12 +209,6 @@ export function isRefusedData(error: unknown): error is Error {
   return [...layersOf(error)].some(({ code }) => typeof code === 'string' && /^2[23]/.test(code));
 }
 
-/** True for a breach of the named unique index. */
-export function isDuplicate(error: unknown, index: string): boolean {
-  const inner = (error as { driverError?: { code?: string; constraint?: string } }).driverError;
-  return inner?.code === '23505' && inner.constraint === index;
-}
-
 /**
  * Runs `work`; a database that is unreachable or overloaded becomes an UnavailableError, which callers may retry, and
  * text that it can't store becomes a ValidationError.

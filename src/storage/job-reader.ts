@@ -12,8 +12,6 @@ import { AttemptTable, JobTable, SegmentTable } from './tables.ts';
 /** In a statement whose $1 is a job and $2 a tenant; Postgres checks it once, not for each row. */
 const OWN_JOB = 'EXISTS (SELECT 1 FROM jobs WHERE id = $1 AND tenant_id = $2)';
 
-export type JobReader = ReturnType<typeof createJobReader>;
-
 /** Read models, one question each; all of one tenant. */
 export function createJobReader(database: Database) {
   const filtered = (tenantId: string, filter: JobFilter) =>

@@ -107,7 +107,7 @@ async function statsOf(
   };
 }
 
-export type StoredQueueStats = Omit<
+type StoredQueueStats = Omit<
   QueueStatsView,
   'queue' | 'at' | 'workersOnline' | 'workersBusy' | 'engineAvailable'
 >;

@@ -1,8 +1,6 @@
 import type { Engine } from '../domain/vocabulary.ts';
 import type { Database } from './database.ts';
 
-export type TenantStore = ReturnType<typeof createTenantStore>;
-
 /** How long a change may take to be seen. */
 const CACHED_MS = 5_000;
 

@@ -55,7 +55,7 @@ export interface ExpectedFile {
   readonly signal: AbortSignal;
 }
 
-export const UPLOAD_ERROR_CODES = [
+const UPLOAD_ERROR_CODES = [
   'UPLOAD_NOT_FOUND',
   'UPLOAD_NOT_STORED',
   'UPLOAD_ALREADY_USED',

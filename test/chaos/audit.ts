@@ -25,7 +25,7 @@ export const CHECKS = [
   'events in quarantine',
   'surprises',
 ] as const;
-export type Check = (typeof CHECKS)[number];
+type Check = (typeof CHECKS)[number];
 
 export interface Evidence {
   readonly submitted: readonly SubmittedJob[];

@@ -2,7 +2,7 @@ import { JOB_PRIORITIES, type JobPriority } from '../../src/domain/vocabulary.ts
 import type { Random } from './random.ts';
 
 /** What the script of a job's recording does, which decides how the job ends unless it is canceled. */
-export const JOB_KINDS = [
+const JOB_KINDS = [
   'plain',
   'failsOnce',
   'mustWait',

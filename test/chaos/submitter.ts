@@ -17,7 +17,7 @@ const CANCEL = `mutation Cancel($id: ID!) {
   }
 }`;
 
-export type CancelOutcome = 'CANCELED' | 'REQUESTED' | 'ALREADY_FINAL';
+type CancelOutcome = 'CANCELED' | 'REQUESTED' | 'ALREADY_FINAL';
 
 export interface SubmittedJob {
   readonly plan: PlannedJob;

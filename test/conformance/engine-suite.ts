@@ -9,7 +9,7 @@ import {
 } from '../../worker/engines/engine.ts';
 import { type RecordedReport, recordReport } from '../support/engine-probe.ts';
 
-export type EngineInput = AudioSource | WavPiece;
+type EngineInput = AudioSource | WavPiece;
 
 export interface EngineUnderTest {
   readonly engine: TranscriptionEngine;

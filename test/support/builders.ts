@@ -55,7 +55,7 @@ export function aCheckpoint(change: Partial<Checkpoint> = {}): Checkpoint {
   return { generation: 0, segmentCount: 0, checkpointMs: 0, language: null, ...change };
 }
 
-export function jobFields(change: Partial<JobFields> = {}): JobFields {
+function jobFields(change: Partial<JobFields> = {}): JobFields {
   return {
     id: JOB_ID,
     engines: ['WHISPER'],

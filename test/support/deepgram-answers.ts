@@ -8,7 +8,7 @@ export interface Script {
   readonly languageConfidence: number;
   readonly utterances: readonly ScriptedUtterance[];
 }
-export interface ScriptedUtterance {
+interface ScriptedUtterance {
   readonly start: number;
   readonly end: number;
   readonly text: string;

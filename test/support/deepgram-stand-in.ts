@@ -22,7 +22,7 @@ export interface DeepgramStandIn {
   close(): Promise<void>;
 }
 
-export interface RecordedRequest {
+interface RecordedRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly contentType: string | null;

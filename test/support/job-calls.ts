@@ -18,7 +18,7 @@ export interface SeenJob {
   } | null;
 }
 
-export interface SeenProgress {
+interface SeenProgress {
   readonly fraction: number;
   readonly processedSeconds: number;
   readonly totalSeconds: number | null;
@@ -68,7 +68,7 @@ const SEGMENT = 'index startMs endMs text words { startMs endMs text }';
 const PROGRESS = 'fraction processedSeconds totalSeconds segmentCount';
 const USER_ERROR = '... on UserError { code message path }';
 
-export const JOB_FIELDS = `id status revision progress { ${PROGRESS} } failure { kind code message }
+const JOB_FIELDS = `id status revision progress { ${PROGRESS} } failure { kind code message }
   attempts { number outcome } usage { computeSeconds }
   transcript { text isFinal language segments(first: 100) { nodes { ${SEGMENT} } } }`;
 

@@ -16,7 +16,7 @@ const STOP: readonly StopStep[] = [
 ];
 
 /** One nats-server of a cluster; its data outlives `kill` and `stop`. */
-export interface NatsNode {
+interface NatsNode {
   readonly name: string;
   readonly url: string;
   start(): Promise<void>;

@@ -23,7 +23,7 @@ import { startTestNats, type TestNats } from './nats.ts';
 import { createEngine } from './scripted-engine.mjs';
 
 /** The times of the protocol, shortened so that takeovers and fences happen within seconds. */
-export const QUICK_TIMING: Partial<WorkerTiming> = {
+const QUICK_TIMING: Partial<WorkerTiming> = {
   heartbeatMs: 400,
   fenceMs: 2_500,
   publishTimeoutMs: 1_000,

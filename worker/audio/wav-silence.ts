@@ -23,7 +23,7 @@ export async function isSilent(path: string): Promise<boolean> {
   }
 }
 
-export function hasSound(samples: Int16Array): boolean {
+function hasSound(samples: Int16Array): boolean {
   for (let start = 0; start < samples.length; start += FRAME_SAMPLES) {
     const frame = samples.subarray(start, start + FRAME_SAMPLES);
     let energy = 0;

@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 
 /** The one audio format within a worker: 16 kHz, mono, signed 16 bit, WAV with a plain header. */
 export const SAMPLE_RATE = 16_000;
-export const BYTES_PER_SAMPLE = 2;
+const BYTES_PER_SAMPLE = 2;
 export const WAV_HEADER_BYTES = 44;
 export const WAV_BYTES_PER_MS = (SAMPLE_RATE * BYTES_PER_SAMPLE) / 1000;
 

@@ -74,7 +74,7 @@ export async function checkModel(model: ModelFile, signal: AbortSignal): Promise
   }
 }
 
-export async function hashFile(path: string, algorithm: string, signal: AbortSignal): Promise<string> {
+async function hashFile(path: string, algorithm: string, signal: AbortSignal): Promise<string> {
   const hash = createHash(algorithm);
   await pipeline(createReadStream(path, { highWaterMark: 1024 ** 2 }), hash, { signal });
   return hash.digest('hex');

@@ -1,7 +1,7 @@
 import { type EventMessage, endsRun, type TaskMessage } from '../../src/contract/messages.ts';
 import type { Checkpoint } from '../../src/domain/transcript.ts';
 
-export interface LastEvent {
+interface LastEvent {
   /** Null when this version cannot read it. */
   readonly event: EventMessage | null;
   readonly sequence: number;

@@ -4,7 +4,7 @@ import type { QueueView } from '../../domain/queue-view.ts';
 import { builder } from '../builder.ts';
 import { QueueStatsRef, StatsWindowEnum, windowMsOf } from './queue-stats.ts';
 
-export const QueueRef = builder.objectRef<QueueView>('Queue');
+const QueueRef = builder.objectRef<QueueView>('Queue');
 
 builder.node(QueueRef, {
   description: 'Queue of the jobs of one engine.',

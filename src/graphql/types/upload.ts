@@ -11,7 +11,7 @@ const HttpHeaderRef = builder.objectRef<UploadView['headers'][number]>('HttpHead
   }),
 });
 
-export const UploadRef = builder.objectRef<UploadView>('Upload');
+const UploadRef = builder.objectRef<UploadView>('Upload');
 
 builder.node(UploadRef, {
   description: 'Upload of one recording: send the file with `curl -T recording.mp3 URL`.',
