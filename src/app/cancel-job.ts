@@ -47,7 +47,7 @@ export async function cancelJob(
   });
   if (outcome !== 'REQUESTED') return outcome;
   try {
-    return await pressCancel(deps, id);
+    return await deliverCancel(deps, id);
   } catch (err) {
     deps.log.warn(
       { err, jobId: id },
@@ -61,7 +61,7 @@ export async function cancelJob(
  * The second phase, which may be repeated at will: ends the job on its event chain if no worker has begun, else sends
  * its worker a message. The chain decides between the two, so either the cancel or the start wins.
  */
-export async function pressCancel(deps: Omit<CancelJobDeps, 'log'>, jobId: string): Promise<CancelOutcome> {
+export async function deliverCancel(deps: Omit<CancelJobDeps, 'log'>, jobId: string): Promise<CancelOutcome> {
   const stored = await deps.store.transaction(async (jobs) => (await jobs.lock([jobId])).get(jobId));
   if (stored === undefined || isFinal(stored.job.status)) return 'ALREADY_FINAL';
   const requestedAt = stored.job.cancelRequestedAt;

@@ -1,4 +1,4 @@
-import { type CancelJobDeps, pressCancel, storeServerEnd } from '../app/cancel-job.ts';
+import { type CancelJobDeps, deliverCancel, storeServerEnd } from '../app/cancel-job.ts';
 import { deadlineFailure, isBrokenChain } from '../domain/failures.ts';
 import { admissionOf } from '../domain/job.ts';
 import { advance } from '../domain/lifecycle.ts';
@@ -116,7 +116,7 @@ export class Reconciler {
 
     const canceled = await checks.cancelsPending(this.#cancelsAfter, PAGE_SIZE);
     this.#cancelsAfter = afterPage(canceled, PAGE_SIZE);
-    const cancel = async (id: string) => void (await pressCancel(this.#cancelDeps, id));
+    const cancel = async (id: string) => void (await deliverCancel(this.#cancelDeps, id));
     await this.#forEach(canceled, cancel, 'could not pass a cancellation to the broker', signal);
     await this.#forEach(
       await checks.brokenChains(PAGE_SIZE),
