@@ -61,7 +61,7 @@ const CheckpointFields = {
 };
 const CheckpointMessage = z.object(CheckpointFields);
 
-/** Tells a worker to run a job. The server's admission publishes it to a lane. */
+/** Makes a worker run a job. The server's admission publishes it to a lane. */
 export const TaskMessage = z.object({
   v: Version,
   jobId: z.string(),
@@ -177,7 +177,7 @@ function markUnknownType(value: unknown): unknown {
   return { ...value, type: 'opaque', unknownType: value.type };
 }
 
-/** Readers pass over opaque events; nobody writes them. */
+/** Readers pass over opaque events; there is no writer of them. */
 export const EventMessage = z.preprocess(
   markUnknownType,
   z.discriminatedUnion('type', [...EVENTS, OpaqueEvent]),

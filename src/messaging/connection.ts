@@ -61,8 +61,8 @@ export function isConnected(nc: NatsConnection): boolean {
 }
 
 /**
- * Asks while there is a connection: waits for one if need be, and gives up as soon as it breaks, since no answer can
- * come then. The client alone would wait until its timeout.
+ * Asks while there is a connection: waits for one if need be, and fails as soon as it breaks, since no answer can come
+ * then. The client alone would wait until its timeout.
  *
  * @throws NatsAwayError; what `ask` throws.
  */
@@ -77,7 +77,7 @@ export async function whileConnected<Answer>(
   return unlessAborted(ask(), broken);
 }
 
-/** What this process knows of a connection from its status events. */
+/** The state of a connection, from its status events. */
 class Link {
   #tries = 0;
   #broken = new AbortController();

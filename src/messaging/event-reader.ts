@@ -73,7 +73,7 @@ export type EventAt =
   /** EVENTS never came that far, so it is not the stream that was read before. */
   | { readonly state: 'missing' };
 
-/** What EVENTS has at a sequence: tells a stream that lost its end from one that only aged. */
+/** What EVENTS has at a sequence, to distinguish a stream that lost its end from one that only aged. */
 export async function eventAt(nc: NatsConnection, sequence: number): Promise<EventAt> {
   const stored = await readStored(nc, STREAMS.events, { seq: sequence });
   if (stored !== null) return { state: 'present', messageId: stored.header.get('Nats-Msg-Id') };

@@ -49,7 +49,7 @@ export function endingEvent(
   now: Date,
 ): EventMessage | null {
   if (last !== null && last.event === null) {
-    // Neither its attempt nor its run is known, so a run can't be told lost: the next attempt fails instead.
+    // A `lost` needs the attempt and ordinal of the run, which are unknown here: the next attempt fails instead.
     const ending = end.type === 'lost' ? ({ type: 'failed', failure: CHAIN_UNREADABLE } as const) : end;
     return serverEvent(jobId, last, nextAttempt(last, atLeastAttempt), ending, now);
   }

@@ -29,7 +29,7 @@ const DAY_MS = 24 * HOUR_MS;
 
 type WantedStream = Partial<StreamConfig> & Pick<StreamConfig, 'name' | 'subjects'>;
 
-/** The streams as data. Only fields that nats-server 2.9 knows: newer servers refuse fields that they do not. */
+/** The streams as data. Only fields that nats-server 2.9 supports: a server from 2.12 on refuses fields that it does not. */
 const STREAM_CONFIGS: readonly WantedStream[] = [
   {
     name: STREAMS.tasks,

@@ -63,7 +63,7 @@ export class Lease {
     if (confirmed) this.confirm(sentAt);
   }
 
-  /** JetStream confirms a stale heartbeat like any other, so a run that publishes nothing learns only here. */
+  /** JetStream confirms a stale heartbeat like any other, so a run that publishes nothing finds out only here. */
   async #checkChain(timeoutMs: number): Promise<void> {
     const { nc, delivery, runId, fence, log } = this.#options;
     try {

@@ -48,7 +48,7 @@ export class SegmentPublisher {
     return this.#endMs;
   }
 
-  /** @param bounds Where the piece lies in the recording. */
+  /** @param bounds Where the piece is in the recording. */
   add(segments: readonly EngineSegment[], bounds: SegmentBounds): void {
     for (const found of segments) {
       const fitted = fitSegment(found, { ...bounds, notBeforeMs: this.#endMs });

@@ -22,7 +22,7 @@ const progressOf = (): ProgressMessage => ({
 });
 
 describe('an event that is appended', () => {
-  it('lies behind the one that its writer expects, under an id of its run', async () => {
+  it('comes behind the one that its writer expects, under an id of its run', async () => {
     const nats = new FakeNats();
 
     expect(await appendEvent(nats.nc, event, 0)).toEqual({ accepted: true, sequence: 1, duplicate: false });
@@ -154,7 +154,7 @@ describe('a run is active', () => {
     expect(nats.subscriptions).toBe(0);
   });
 
-  it('not by what comes of another run, of another job or from nobody', async () => {
+  it('not by messages of another run, of another job or without a run', async () => {
     const nats = new FakeNats();
     const active = isRunActive(nats.nc, run, 20);
     nats.deliver(`transcribe.live.progress.${JOB_ID}`, encode({ ...live, runId: 'run-b' }));

@@ -26,19 +26,19 @@ function decide(last: EventMessage | null, change: Partial<Situation> = {}) {
 
 const task = (attempt: number, resume = aCheckpoint()) => aTask({ attempt, resume });
 
-test('the first task of a job starts its first attempt at the chain’s beginning', () => {
+test('the first task of a job starts the first attempt, at the start of the chain', () => {
   expect(decide(null)).toEqual({
     action: 'run',
     plan: { attempt: 1, lostRuns: 0, checkpoint: aCheckpoint(), expectedSequence: 0 },
   });
 });
 
-test('a task of a job that is completed or canceled is forgotten, whatever its attempt', () => {
+test('a task of a completed or canceled job is dropped, whatever its attempt', () => {
   expect(decide(aCompletedEvent(), { task: task(5) }).action).toBe('drop');
   expect(decide(anEndingEvent('canceled'), { task: task(5) }).action).toBe('drop');
 });
 
-test('a task of an attempt that failed is forgotten, and that of the next one runs', () => {
+test('a task of a failed attempt is dropped, and a task of the next attempt runs', () => {
   const failed = aFailedEvent(aFailure(), { attempt: 1, lostRuns: 1 });
   expect(decide(failed).action).toBe('drop');
   expect(decide(failed, { task: task(2) })).toMatchObject({
@@ -47,19 +47,19 @@ test('a task of an attempt that failed is forgotten, and that of the next one ru
   });
 });
 
-test('a retry by hand of a job that failed for good starts with no lost workers', () => {
+test('a retry by hand of a job that failed for good starts without lost runs', () => {
   const failed = aFailedEvent(aFailure({ retryable: false }), { lostRuns: 3 });
   expect(decide(failed, { task: task(2) })).toMatchObject({ action: 'run', plan: { lostRuns: 0 } });
 });
 
-test('a released job goes on in the next attempt, without a lost worker', () => {
+test('a released job continues in the next attempt, without a lost run', () => {
   expect(decide(anEndingEvent('released'))).toMatchObject({
     action: 'run',
     plan: { attempt: 2, lostRuns: 0 },
   });
 });
 
-test('a job that the server gave up for lost goes on, until it was lost too often', () => {
+test('a job with a lost run continues, until it has lost too many', () => {
   expect(decide(anEndingEvent('lost', { lostRuns: 1 }))).toMatchObject({
     action: 'run',
     plan: { attempt: 2, lostRuns: 1 },
@@ -67,7 +67,7 @@ test('a job that the server gave up for lost goes on, until it was lost too ofte
   expect(decide(anEndingEvent('lost', { lostRuns: 3 })).action).toBe('drop');
 });
 
-test('a run that did not end is listened for before it is taken over', () => {
+test('a run that did not end is checked for activity before it is taken over', () => {
   expect(decide(aStartedEvent())).toEqual({ action: 'checkActivity' });
   expect(decide(aStartedEvent(), { isOtherRunActive: false })).toMatchObject({
     action: 'run',
@@ -75,12 +75,12 @@ test('a run that did not end is listened for before it is taken over', () => {
   });
 });
 
-test('a run that lives is left alone, and only a first delivery is acknowledged away from it', () => {
+test('an active run keeps its job, and only a first delivery is acknowledged beside it', () => {
   expect(decide(aStartedEvent(), { isOtherRunActive: true }).action).toBe('drop');
   expect(decide(aStartedEvent(), { isOtherRunActive: true, deliveredCount: 2 }).action).toBe('leave');
 });
 
-test('the third worker lost on a job makes it poison', () => {
+test('the third lost run makes a job fail', () => {
   const started = aStartedEvent({ attempt: 3, lostRuns: 2 });
   expect(decide(started, { isOtherRunActive: false })).toMatchObject({
     action: 'fail',
@@ -88,14 +88,14 @@ test('the third worker lost on a job makes it poison', () => {
   });
 });
 
-test('a cancel that was asked for wins over a start and over giving up', () => {
+test('a requested cancel wins over a start and over a failure', () => {
   expect(decide(null, { cancelRequested: true }).action).toBe('cancel');
   const started = aStartedEvent({ lostRuns: 2 });
   expect(decide(started, { isOtherRunActive: false, cancelRequested: true }).action).toBe('cancel');
   expect(decide(aCompletedEvent(), { cancelRequested: true }).action).toBe('drop');
 });
 
-test('a run continues at what is stored most', () => {
+test('a run continues at the furthest checkpoint of its generation', () => {
   const stored = aSegmentsEvent([aSegment({ index: 4, endMs: 9_000 })], { language: 'de' });
   const resumed = decide(stored, { isOtherRunActive: false });
   expect(resumed).toMatchObject({
@@ -111,11 +111,49 @@ test('a run continues at what is stored most', () => {
   });
 });
 
-test('attempts rise along the chain, however old the task is', () => {
+test('attempts rise along the chain, also with an old task', () => {
   expect(decide(anEndingEvent('released', { attempt: 6 }), { task: task(2) })).toMatchObject({
     plan: { attempt: 7 },
   });
   expect(decide(anEndingEvent('released', { attempt: 1 }), { task: task(4) })).toMatchObject({
     plan: { attempt: 4 },
   });
+});
+
+test('a task is left alone while the last event of its job cannot be read', () => {
+  const unreadable = { last: { event: null, sequence: 7 } };
+  expect(decide(null, unreadable)).toEqual({ action: 'leave', reason: 'its last event cannot be read' });
+  expect(decide(null, { ...unreadable, cancelRequested: true }).action).toBe('leave');
+});
+
+test('a run whose last event is opaque has not ended', () => {
+  const opaque: EventMessage = { ...anEndingEvent('canceled'), type: 'opaque', unknownType: 'paused' };
+  expect(decide(opaque)).toEqual({ action: 'checkActivity' });
+  expect(decide(opaque, { isOtherRunActive: false })).toMatchObject({ action: 'run', plan: { attempt: 2 } });
+});
+
+test.each([
+  { last: aCompletedEvent(), reason: 'the job is completed' },
+  { last: anEndingEvent('canceled'), reason: 'the job is canceled' },
+  { last: aFailedEvent(aFailure()), reason: 'attempt 1 failed; the server decides about the next' },
+  { last: anEndingEvent('lost', { lostRuns: 3 }), reason: 'the job lost too many runs' },
+])('a dropped task has a reason for the log ($reason)', ({ last, reason }) => {
+  expect(decide(last)).toEqual({ action: 'drop', reason });
+});
+
+test('a job with too many lost runs goes on when the server gives it a task of a later attempt', () => {
+  const lost = anEndingEvent('lost', { lostRuns: 3 });
+  expect(decide(lost, { task: task(2) })).toMatchObject({ action: 'run', plan: { lostRuns: 0 } });
+});
+
+test('of two checkpoints with as many segments, the one further in the recording counts', () => {
+  const stored = aStartedEvent({ segmentCount: 2, checkpointMs: 8_000, language: null });
+  const resumeAt = (checkpointMs: number) =>
+    decide(stored, {
+      isOtherRunActive: false,
+      task: task(1, aCheckpoint({ segmentCount: 2, checkpointMs, language: 'en' })),
+    });
+  expect(resumeAt(7_000)).toMatchObject({ plan: { checkpoint: { checkpointMs: 8_000, language: 'en' } } });
+  expect(resumeAt(8_000)).toMatchObject({ plan: { checkpoint: { checkpointMs: 8_000, language: 'en' } } });
+  expect(resumeAt(9_000)).toMatchObject({ plan: { checkpoint: { checkpointMs: 9_000, language: 'en' } } });
 });

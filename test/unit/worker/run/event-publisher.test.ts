@@ -79,7 +79,7 @@ describe('the events of a run', () => {
     expect(nats.eventsOf(JOB_ID).map(({ runId }) => runId)).toEqual(['run-before', 'run-a']);
   });
 
-  it('are sent one after the other, however fast they come', async () => {
+  it('are sent one after the other, also when they come at the same time', async () => {
     const { nats, events } = aPublisher();
     await Promise.all([
       events.publish(STARTED),
@@ -129,11 +129,11 @@ describe('a run that lost its job', () => {
     await expect(later).rejects.toBe(await lost.catch((error: unknown) => error));
     expect(nats.requests).toHaveLength(length);
     expect(nats.eventsOf(JOB_ID).map(({ runId }) => runId)).toEqual(['run-a', 'run-b']);
-    // A refusal is an answer, too.
+    // A refusal is an answer too.
     expect(confirmed).toHaveLength(2);
   });
 
-  it('stops at once when its fence falls, in the middle of a publication', async () => {
+  it('stops at once when it is fenced in the middle of a publication', async () => {
     const { nats, fence, events } = aPublisher();
     nats.fateOf = () => 'lost';
     const reason = new FencedError('no answer');
@@ -146,7 +146,7 @@ describe('a run that lost its job', () => {
     expect(nats.stored).toEqual([]);
   });
 
-  it('gives up when an event cannot be stored for as long as a fence takes, and names the cause', async () => {
+  it('ends when an event cannot be stored for as long as a fence takes, and names the cause', async () => {
     const { nats, events, messages } = aPublisher();
     nats.fateOf = () => {
       vi.advanceTimersByTime(500);
@@ -160,7 +160,7 @@ describe('a run that lost its job', () => {
     expect(messages).toHaveLength(3);
   });
 
-  it('counts that time anew for each event', async () => {
+  it('counts that time from the start of each event', async () => {
     const { nats, events } = aPublisher();
     let fate = 0;
     nats.fateOf = () => {

@@ -5,7 +5,7 @@ import { aSegment, wordsOf } from '../../../support/builders.ts';
 const found = { startMs: 100, endMs: 900, text: ' hello ', speaker: null, confidence: 0.5, words: null };
 const bounds = { offsetMs: 60_000, endMs: 62_000, notBeforeMs: 60_000 };
 
-test('a segment moves from the piece’s time to the recording’s', () => {
+test('a segment gets the time of the recording', () => {
   expect(fitSegment(found, bounds)).toMatchObject({ startMs: 60_100, endMs: 60_900, text: 'hello' });
 });
 
@@ -28,11 +28,11 @@ test('words stay within their segment, times are whole, and confidences between 
   });
 });
 
-test('a segment in which nothing is said is none', () => {
+test('a segment without a text is dropped', () => {
   expect(fitSegment({ ...found, text: '  ' }, bounds)).toBeNull();
 });
 
-test('many segments travel as events below the limit, in order and complete', () => {
+test('many segments fill several events below the limit, in order and complete', () => {
   const segments = Array.from({ length: 50 }, (_, index) => aSegment({ index, text: 'x'.repeat(300) }));
   const parts = splitBySize(segments, 4_000);
   expect(parts.length).toBeGreaterThan(4);
@@ -40,7 +40,7 @@ test('many segments travel as events below the limit, in order and complete', ()
   for (const part of parts) expect(JSON.stringify(part).length).toBeLessThanOrEqual(4_000);
 });
 
-test('a segment too large for one event gives up its words’ times, not its text', () => {
+test('a segment too large for one event loses its words, not its text', () => {
   const text = Array.from({ length: 400 }, (_, index) => `word${index}`).join(' ');
   const [part] = splitBySize([aSegment({ text, words: wordsOf(text, 0, 1_000) })], 8_000);
   expect(part?.[0]).toMatchObject({ text, words: null });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { SpeedMeter } from '../../../../worker/run/speed-meter.ts';
 
-test('a model’s rate is unknown before its first job and then follows the newest ones', () => {
+test('the rate of a model is unknown before its first run, and then follows the newest runs', () => {
   const speed = new SpeedMeter();
   expect(speed.rateOf('base')).toBeNull();
   speed.record('base', 60_000, 10_000);
@@ -12,7 +12,7 @@ test('a model’s rate is unknown before its first job and then follows the newe
   expect(speed.overall).toBeCloseTo(7.8);
 });
 
-test('runs too short to say anything are not counted', () => {
+test('runs that are too short to measure are not counted', () => {
   const speed = new SpeedMeter();
   speed.record('base', 60_000, 10);
   speed.record('base', 0, 10_000);
