@@ -154,6 +154,15 @@ describe('a run is active', () => {
     expect(nats.subscriptions).toBe(0);
   });
 
+  it('although progress of an earlier run arrives first', async () => {
+    const nats = new FakeNats();
+    const active = isRunActive(nats.nc, run, 60_000);
+    publishProgress(nats.nc, { ...live, runId: 'run-before' });
+    publishProgress(nats.nc, live);
+
+    expect(await active).toBe(true);
+  });
+
   it('not by messages of another run, of another job or without a run', async () => {
     const nats = new FakeNats();
     const active = isRunActive(nats.nc, run, 20);

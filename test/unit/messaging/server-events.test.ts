@@ -152,6 +152,26 @@ describe('attemptForTask', () => {
     expect(await attemptForTask(nats.nc, JOB_ID, { nextAttempt: 2, appliedSequence: 1 }, NOON)).toBeNull();
   });
 
+  it('is the one of the rows while the chain is empty', async () => {
+    const rows = { nextAttempt: 3, appliedSequence: 0 };
+    expect(await attemptForTask(new FakeNats().nc, JOB_ID, rows, NOON)).toBe(3);
+  });
+
+  it('is the next after an end that the rows have, and none before they have it', async () => {
+    expect(await attempt(released, { nextAttempt: 2, appliedSequence: 1 })).toMatchObject({
+      attempt: 3,
+      events: 1,
+    });
+    expect(await attempt(released, { nextAttempt: 5, appliedSequence: 1 })).toMatchObject({
+      attempt: 5,
+      events: 1,
+    });
+    expect(await attempt(released, { nextAttempt: 2, appliedSequence: 0 })).toMatchObject({
+      attempt: null,
+      events: 1,
+    });
+  });
+
   it('is the running attempt, unless the rows are more than one past it', async () => {
     const started = aStartedEvent({ attempt: 4 });
     expect(await attempt(started, { nextAttempt: 5, appliedSequence: 0 })).toMatchObject({ attempt: 4 });

@@ -40,6 +40,17 @@ test('many segments fill several events below the limit, in order and complete',
   for (const part of parts) expect(JSON.stringify(part).length).toBeLessThanOrEqual(4_000);
 });
 
+test('segments fill an event up to its limit, and no further', () => {
+  const segments = [0, 1, 2].map((index) => aSegment({ index, text: 'é'.repeat(100) }));
+  const [first] = segments;
+  // Each takes its JSON in bytes, and a comma.
+  const bytes = Buffer.byteLength(JSON.stringify(first)) + 1;
+  expect(splitBySize(segments, 3 * bytes)).toEqual([segments]);
+  expect(splitBySize(segments, 3 * bytes - 1)).toEqual([segments.slice(0, 2), segments.slice(2)]);
+  expect(splitBySize(segments, bytes)).toEqual(segments.map((segment) => [segment]));
+  expect(splitBySize([])).toEqual([]);
+});
+
 test('a segment too large for one event loses its words, not its text', () => {
   const text = Array.from({ length: 400 }, (_, index) => `word${index}`).join(' ');
   const [part] = splitBySize([aSegment({ text, words: wordsOf(text, 0, 1_000) })], 8_000);

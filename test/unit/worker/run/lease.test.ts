@@ -163,6 +163,16 @@ describe('at a heartbeat, a run', () => {
     lease.stop();
   });
 
+  it('goes on while the job has no events', async () => {
+    const { lease, fence, nats } = aLease();
+    nats.stored.length = 0;
+    lease.start();
+    await vi.advanceTimersByTimeAsync(heartbeatMs);
+
+    expect(fence.signal.aborted).toBe(false);
+    lease.stop();
+  });
+
   it('goes on when chain and control cannot be read just then', async () => {
     const { lease, fence, nats, messages } = aLease();
     nats.fateOf = () => 'lost';

@@ -117,6 +117,42 @@ describe('speed and time left', () => {
     expect(last()).toMatchObject({ realtimeFactor: null, etaMs: null, totalMs: 60_000 });
   });
 
+  it('are unknown while nothing is processed, and while the length is unknown', () => {
+    const { progress, last } = aPublisher({ usualRate: 4 });
+    progress.start();
+    progress.enter('TRANSCRIBING');
+    vi.advanceTimersByTime(livenessMs);
+    expect(last()).toMatchObject({ realtimeFactor: null, etaMs: null });
+    progress.total(60_000);
+    vi.advanceTimersByTime(progressMs);
+
+    expect(last()).toMatchObject({ realtimeFactor: null, etaMs: 15_000 });
+  });
+
+  it('are not measured while the recording is fetched and decoded', () => {
+    const { progress, last } = aPublisher();
+    progress.start();
+    progress.total(60_000);
+    progress.enter('DECODING');
+    vi.advanceTimersByTime(10_000);
+    progress.enter('TRANSCRIBING');
+    vi.advanceTimersByTime(1_000);
+    progress.processed(10_000);
+    vi.advanceTimersByTime(0);
+
+    expect(last()).toMatchObject({ realtimeFactor: 10, etaMs: 5_000 });
+  });
+
+  it('are an estimate from the start while transcribing has not begun', () => {
+    const { progress, last } = aPublisher({ usualRate: 4 });
+    progress.start();
+    progress.total(60_000);
+    progress.indeterminate(true);
+    vi.advanceTimersByTime(livenessMs);
+
+    expect(last()).toMatchObject({ estimated: true, etaMs: 15_000 });
+  });
+
   it('are measured from the checkpoint on, since transcribing began', () => {
     const { progress, last } = aPublisher({ startMs: 20_000 });
     progress.start();

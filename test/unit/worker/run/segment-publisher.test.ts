@@ -147,6 +147,15 @@ describe('a piece that is done', () => {
     expect(await segments.finish()).toEqual({ checkpointMs: 30_000, language: 'en' });
   });
 
+  it('publishes the segments that wait, also where it ends before them', async () => {
+    const { segments, batches } = aSegmentPublisher();
+    segments.add([said(0, 9_000)], PIECE);
+    segments.advance(8_000, 'en');
+    await vi.advanceTimersByTimeAsync(coalesceMs);
+
+    expect(batches()).toEqual([{ texts: ['at 0'], segmentCount: 1, checkpointMs: 9_000, language: 'en' }]);
+  });
+
   it('never moves the checkpoint back before the last segment', async () => {
     const { segments } = aSegmentPublisher();
     segments.add([said(0, 9_000)], PIECE);
