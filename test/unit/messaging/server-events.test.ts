@@ -64,6 +64,15 @@ describe('what the server puts on a chain', () => {
     expect(endingEvent(JOB_ID, behind(running), FAILED, 2, NOON)).toBeNull();
   });
 
+  it('fails a job that a worker has where it must, in the next attempt and without the flag', () => {
+    const forced = { ...FAILED, evenIfRunning: true } as const;
+    const event = endingEvent(JOB_ID, behind(running), forced, 2, NOON);
+
+    expect(event).toMatchObject({ type: 'failed', attempt: 3, ordinal: 1, failure: FAILED.failure });
+    expect(event).not.toHaveProperty('evenIfRunning');
+    expect(endingEvent(JOB_ID, behind(aCompletedEvent()), forced, 0, NOON)).toBeNull();
+  });
+
   it.each([aCompletedEvent(), anEndingEvent('canceled')])('leaves a finished job alone ($type)', (end) => {
     for (const ending of [CANCELED, FAILED, LOST]) {
       expect(endingEvent(JOB_ID, behind(end), ending, 0, NOON)).toBeNull();
