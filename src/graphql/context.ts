@@ -4,7 +4,7 @@ import type { AttemptView, JobView, QueuePosition } from '../domain/job-view.ts'
 import type { QueueView } from '../domain/queue-view.ts';
 import type { UploadView } from '../uploads/create-upload.ts';
 
-/** What every resolver gets: the service as the caller may use it, and readers that batch. */
+/** Passed to every resolver: the service as the caller may use it, and batching loaders. */
 export interface GraphQLContext {
   readonly api: Api;
   readonly requestId: string;

@@ -4,7 +4,7 @@ import { UnavailableError, UserError, ValidationError } from '../domain/errors.t
 import { unlessAborted } from '../process/wait.ts';
 
 export interface UnexpectedErrors {
-  /** Id of the operation at hand, for the caller and the log. */
+  /** Id of the current operation, for the caller and the log. */
   requestId(): string;
   log(error: unknown, requestId: string): void;
 }
@@ -22,7 +22,7 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   QUERY_TIMEOUT: 504,
 };
 
-/** The innermost error that is no wrapper of the executor. */
+/** The innermost error, without the wrappers of the executor. */
 function causeOf(error: unknown): unknown {
   return error instanceof GraphQLError && error.originalError !== undefined
     ? causeOf(error.originalError)
@@ -36,8 +36,8 @@ function extensionsOf(error: UserError): Record<string, unknown> {
 }
 
 /**
- * What the caller is told: expected errors as they are, everything else only as a code and a request id,
- * under which the log has the rest.
+ * Passes expected errors on to the caller. Of all others, the caller gets a code and a request id, under which they are
+ * logged.
  */
 export function createErrorMask(unexpected: UnexpectedErrors): (error: unknown) => GraphQLError {
   return (error) => {
@@ -61,14 +61,14 @@ export function createErrorMask(unexpected: UnexpectedErrors): (error: unknown) 
       return new GraphQLError(cause.message, { ...place, extensions });
     }
     unexpected.log(cause, requestId);
-    return new GraphQLError('Something went wrong on our side. Please report the request id.', {
+    return new GraphQLError('Internal error. Please report the request id.', {
       ...place,
       extensions: { code: 'INTERNAL_SERVER_ERROR', retryable: false, requestId },
     });
   };
 }
 
-/** What the caller did wrong. */
+/** Errors of the caller. */
 const CALLER_STATUSES: readonly number[] = [400, 404];
 
 function withStatus(error: GraphQLError, status: number): GraphQLError {
@@ -83,8 +83,8 @@ function isEmpty(data: unknown): boolean {
 }
 
 /**
- * An answer that holds nothing but errors says so in its HTTP status too; a partial one stays 200. Clients
- * that ask for `application/json` get 200 for errors of their own. Source: GraphQL over HTTP, section 6.4.
+ * Sets the HTTP status of responses that consist of errors only; partial ones stay 200. Clients that accept
+ * `application/json` get 200 for their own errors. Source: GraphQL over HTTP, section 6.4.
  */
 export function httpStatusOfErrors(): Plugin {
   return {
@@ -106,7 +106,7 @@ export function httpStatusOfErrors(): Plugin {
   };
 }
 
-/** Gives up on a query or mutation after a time; what its resolvers still do is bounded by their own limits. */
+/** Answers a query or mutation with an error after a time. Its resolvers go on within their own limits. */
 export function executionTimeout(timeoutMs: number): Plugin {
   return {
     onExecute({ executeFn, setExecuteFn }) {
@@ -127,7 +127,7 @@ export function executionTimeout(timeoutMs: number): Plugin {
 }
 
 function timeoutError(timeoutMs: number): GraphQLError {
-  return new GraphQLError(`The operation took longer than ${timeoutMs / 1000} seconds and was given up.`, {
+  return new GraphQLError(`The operation took longer than ${timeoutMs / 1000} seconds.`, {
     extensions: { code: 'QUERY_TIMEOUT', retryable: true },
   });
 }

@@ -5,9 +5,9 @@ import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
 import { GraphQLError, type GraphQLOutputType, getNamedType, isLeafType } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 
-/** Objects read, list sizes multiplied in; leaf fields are free. */
+/** Number of objects to read, multiplied by the sizes of lists; leaf fields are free. */
 export const COMPLEXITY_LIMIT = 2000;
-/** GraphiQL's introspection query, the longest document that must pass, has about 400 tokens. */
+/** GraphiQL's introspection query, the longest document that must be accepted, has about 400 tokens. */
 const MAX_TOKENS = 1000;
 const MAX_DEPTH = 10;
 const MAX_ALIASES = 15;
@@ -16,30 +16,30 @@ const MAX_DIRECTIVES = 5;
 /** Lists without a page argument are short: attempts, speakers, words of a segment. */
 const SHORT_LIST = 5;
 
-/** A leaf costs nothing, an object one read; pages set their own multiplier with `costOfPage`. */
+/** A leaf costs nothing, an object 1; pages set their own multiplier with `costOfPage`. */
 export function costOfField(type: GraphQLOutputType): { field: number; multiplier: number } {
   if (isLeafType(getNamedType(type))) return { field: 0, multiplier: 1 };
   return { field: 1, multiplier: String(type).startsWith('[') ? SHORT_LIST : 1 };
 }
 
-/** Sizes out of range count as the largest page: the resolver refuses them by name, not by cost. */
+/** Sizes out of range cost as much as the largest page; validation refuses them with a better message. */
 export function costOfPage(size: number, max: number): { field: number; multiplier: number } {
   return { field: 1, multiplier: Math.min(Math.max(size, 1), max) };
 }
 
-/** The items of a page, whose number the page's own field has counted. */
+/** Items of a page, whose number is part of the cost of the page. */
 export const COUNTED_BY_PAGE = { field: 1, multiplier: 1 };
 
 export function tooComplex(what: string, limit: number, found: number | null): GraphQLError {
   const size = found === null ? 'more' : String(found);
   return new GraphQLError(
-    `The operation is too complex: at most ${limit} of ${what} are allowed, found ${size}. ` +
-      'Ask for smaller pages or fewer fields, or split it.',
+    `The operation is too complex: the limit of ${what} is ${limit}, found ${size}. ` +
+      'Request smaller pages or fewer fields, or split the operation.',
     { extensions: { code: 'QUERY_TOO_COMPLEX', what, limit, found } },
   );
 }
 
-/** Armor names the count only in its message. */
+/** Armor reports the count only in its message. */
 function rejection(what: string, limit: number): (context: unknown, error: GraphQLError) => never {
   return (_context, error) => {
     const found = /found (\d+)/.exec(error.message)?.[1];
@@ -47,7 +47,7 @@ function rejection(what: string, limit: number): (context: unknown, error: Graph
   };
 }
 
-/** Bounds on the document, checked before anything is resolved. */
+/** Limits of a document, checked before execution. */
 export function documentLimits(): Plugin[] {
   return [
     maxTokensPlugin({ n: MAX_TOKENS, onReject: [rejection('tokens', MAX_TOKENS)] }),

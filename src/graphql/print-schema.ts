@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { printSchema } from 'graphql';
 import { schema } from './schema.ts';
 
-/** The SDL as `schema.graphql` holds it. */
+/** The content of `schema.graphql`. */
 export function schemaText(): string {
   return `# Printed from the code by \`npm run schema\`; never edited by hand.\n\n${printSchema(schema)}\n`;
 }

@@ -16,7 +16,7 @@ export function parseDateTime(value: unknown): Date {
   const expected = 'A DateTime is an RFC 3339 timestamp such as "2026-01-31T09:30:00Z"';
   if (typeof value !== 'string' || !RFC_3339.test(value)) refuse(expected, value);
   const date = new Date(value);
-  // Date rolls 31 February over to March.
+  // `Date` accepts 31 February as 3 March.
   const dayOfMonth = Number(value.slice(8, 10));
   const lastDay = new Date(Date.UTC(Number(value.slice(0, 4)), Number(value.slice(5, 7)), 0)).getUTCDate();
   if (Number.isNaN(date.getTime()) || dayOfMonth > lastDay) refuse(expected, value);

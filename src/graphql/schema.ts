@@ -13,5 +13,5 @@ import './types/transcript.ts';
 import './types/upload.ts';
 import './types/user-error.ts';
 
-/** The whole API; built once a process. */
+/** The GraphQL schema. */
 export const schema: GraphQLSchema = builder.toSchema();

@@ -1,8 +1,8 @@
 import { onAbort } from '../process/wait.ts';
 
 /**
- * An event stream that can be given up while it waits: a generator's own `return` would queue behind
- * the pending `next`, which may never settle, so the source is ended through its signal first.
+ * An event stream that can be stopped while it waits. A generator's own `return` would queue behind the pending `next`,
+ * which may never settle, so the source is ended through its signal first.
  */
 export function watch<Event>(
   open: (signal: AbortSignal) => AsyncIterable<Event>,
@@ -21,7 +21,7 @@ export function watch<Event>(
   const next = async (): Promise<IteratorResult<Event>> => {
     const result = await source.next().catch((error: unknown) => {
       forget();
-      // A source may tell the end it was asked for by throwing.
+      // A source may throw because it was ended.
       if (ended.signal.aborted) return done;
       throw error;
     });

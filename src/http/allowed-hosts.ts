@@ -7,8 +7,8 @@ export type HostConfig = Pick<
 >;
 
 /**
- * Tells whether a request's `Host` is a name of this service. Without it a page of any domain could have its own
- * name resolve to this machine (DNS rebinding) and pass as of the same origin. IP addresses cannot be rebound.
+ * Checks that a request's `Host` is a name of this service. Otherwise a page of any domain could make its own name
+ * resolve to this machine (DNS rebinding) and count as the same origin. IP addresses cannot be rebound.
  */
 export function createHostCheck(config: HostConfig): (host: string | undefined) => boolean {
   const names = new Set<string>([config.HOST.toLowerCase(), ...config.ALLOWED_HOSTS.map(nameOf)]);
@@ -24,7 +24,7 @@ export function createHostCheck(config: HostConfig): (host: string | undefined) 
   };
 }
 
-/** The host without its port, as URLs have it. */
+/** The host without its port, normalized as in URLs. */
 function nameOf(host: string): string {
   return URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname.replace(/\.$/, '') : host;
 }

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /**
- * Pages of other origins may call the API only when `CORS_ORIGINS` names them. Without cookies there is
- * nothing to steal but the network position: a service on loopback must not obey any page a user visits.
- * An origin that is the host asked is our own, since hosts that are not ours were refused before.
+ * Pages of other origins may call the API only when `CORS_ORIGINS` names them. There are no cookies to protect, but the
+ * network position is: a page that a user visits must not control a service on loopback. An origin equal to the host is
+ * the service's own, since foreign hosts were refused before.
  */
 export function isAllowedOrigin(req: IncomingMessage, allowed: readonly string[]): boolean {
   const { origin, host } = req.headers;
@@ -12,7 +12,7 @@ export function isAllowedOrigin(req: IncomingMessage, allowed: readonly string[]
   return URL.canParse(origin) && new URL(origin).host === host;
 }
 
-/** @returns true when the request was a preflight and is answered. */
+/** @returns true when the request was a preflight, which is then answered. */
 export function answerCrossOrigin(
   req: IncomingMessage,
   res: ServerResponse,

@@ -9,10 +9,10 @@ interface Page {
   readonly br: Buffer;
 }
 
-/** Good enough for a page of 9 MB that is mostly read over loopback; higher levels take seconds. */
+/** Higher levels take seconds for this page of 9 MB, which is mostly read over loopback. */
 const BROTLI_QUALITY = 5;
 
-/** On a first visit GraphiQL fills the editor of variables from its storage, not from the first tab. */
+/** On a first visit, GraphiQL takes the variables from local storage instead of the first tab. */
 const FIRST_VISIT = `<script>
   if (localStorage.getItem('graphiql:tabState') === null) {
     localStorage.setItem('graphiql:variables', ${JSON.stringify(GRAPHIQL_TABS[0]?.variables ?? '')});
@@ -21,9 +21,9 @@ const FIRST_VISIT = `<script>
 
 let page: Promise<Page> | undefined;
 
-/** Everything is in one page, so that it works without any network. */
+/** A single page with all scripts, so that it works offline. */
 async function renderPage(): Promise<Page> {
-  // 9 MB of script that a server without readers should not hold.
+  // Imported on demand: 9 MB of script.
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
   const html = renderGraphiQL({
     title: 'Transcription API',
@@ -41,7 +41,7 @@ async function renderPage(): Promise<Page> {
   return { identity, gzip: gzipped, br };
 }
 
-/** A browser asks for the page, also with a query in the address, where GraphiQL keeps it; other clients do not. */
+/** Browsers accept HTML; other clients do not. GraphiQL may have a query in its URL. */
 export function wantsGraphiql(req: IncomingMessage): boolean {
   const isRead = req.method === 'GET' || req.method === 'HEAD';
   return isRead && (req.headers.accept ?? '').includes('text/html');
@@ -61,7 +61,7 @@ export async function sendGraphiql(req: IncomingMessage, res: ServerResponse): P
     'content-length': body.length,
     'cache-control': 'no-cache',
     vary: 'accept, accept-encoding',
-    // The page runs itself from blobs; it may talk to this server only, and no page may frame it.
+    // Its scripts run from blobs. It may connect to this server only, and must not be framed.
     'content-security-policy':
       "default-src 'self' blob: data:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; " +
       "style-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:; frame-ancestors 'none'",

@@ -13,7 +13,7 @@ import { HttpError } from './http-error.ts';
 import { readBody } from './request-body.ts';
 import { currentRequestId } from './request-context.ts';
 
-/** What a transport knows about an operation before it is parsed. */
+/** Known about an operation before it is parsed. */
 export interface OperationContext {
   readonly principal: Principal;
   readonly requestId: string;
@@ -25,7 +25,7 @@ export type GraphQLServer = YogaServerInstance<OperationContext, GraphQLContext>
 const MAX_BODY_BYTES = 256 * 1024;
 const BODY_TIMEOUT_MS = 30_000;
 const EXECUTION_TIMEOUT_MS = 10_000;
-/** A form of another origin can send text/plain and urlencoded bodies without asking; JSON it cannot. */
+/** A form of another origin can send text/plain and urlencoded bodies without a preflight, but not JSON. */
 const CONTENT_TYPE = /^application\/(json|graphql\+json|graphql)\s*(;|$)/i;
 
 export function createGraphQLServer(
@@ -52,12 +52,12 @@ export function createGraphQLServer(
     batching: false,
     multipart: false,
     cors: false,
-    // The body is bounded before yoga sees it; its own bound triples the cost of a POST.
+    // `readBody` limits the body; yoga's own limit triples the cost of a POST.
     maxRequestBodySize: false,
   });
 }
 
-/** Answers GET and POST; a subscription's answer is a stream of server-sent events. */
+/** Answers GET and POST; a subscription is answered with server-sent events. */
 export async function handleGraphQL(
   server: GraphQLServer,
   req: IncomingMessage,
@@ -95,7 +95,7 @@ function headersOf(req: IncomingMessage): [string, string][] {
   );
 }
 
-/** Reads only what the client takes, and lets the source go when the client has gone. */
+/** Reads as fast as the client does, and cancels the source when the client disconnects. */
 async function pump(
   body: ReadableStream<Uint8Array>,
   res: ServerResponse,
@@ -109,7 +109,7 @@ async function pump(
     res.socket?.setNoDelay(true);
     while (!signal.aborted) {
       const { done, value } = await reader.read();
-      // After a cancel the stream ends as if its source had, which is not to be told.
+      // After a cancel the stream ends as if its source had completed, which must not reach the client.
       if (done || signal.aborted) break;
       if (!res.write(value)) await once(res, 'drain', { signal });
     }

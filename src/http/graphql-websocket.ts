@@ -12,7 +12,7 @@ import { currentRequestId, requestIdFrom, withRequestId } from './request-contex
 import { BoundedSender, type StallLimits } from './stalled-reader.ts';
 
 export interface WebSocketLimits extends StallLimits {
-  /** Open at once in this process; more are told to come back. */
+  /** Open sockets in this process; above, upgrades are refused with 503. */
   readonly maxConnections: number;
   readonly maxMessageBytes: number;
   readonly maxOperations: number;
@@ -40,7 +40,7 @@ export interface WebSocketDeps {
   ): Promise<Principal>;
 }
 
-/** RFC 6455 registry: the server restarts; clients reconnect. */
+/** WebSocket close code registry: the server restarts; clients reconnect. */
 const SERVICE_RESTART = 1012;
 const INTERNAL_ERROR = 1011;
 
@@ -52,7 +52,7 @@ interface Connection extends Record<PropertyKey, unknown> {
 
 type EnvelopedArgs = ExecutionArgs & Pick<ReturnType<GraphQLServer['getEnveloped']>, 'execute' | 'subscribe'>;
 
-/** graphql-transport-ws on the path of the API. */
+/** graphql-transport-ws on `/graphql`. */
 export class GraphQLWebSocket {
   readonly #deps: WebSocketDeps;
   readonly #sockets: WebSocketServer;
@@ -75,7 +75,7 @@ export class GraphQLWebSocket {
         try {
           return await this.#prepare(ctx, payload);
         } catch (error) {
-          // Thrown on, it would close the socket and end every other operation on it.
+          // If thrown, it would close the socket and end all other operations on it.
           return [error instanceof GraphQLError ? refusal(error) : this.#unexpected(error)];
         }
       },
@@ -106,7 +106,7 @@ export class GraphQLWebSocket {
     return this.#sockets.clients.size;
   }
 
-  /** Tells every client to come back, and cuts those that do not answer within the grace. */
+  /** Closes every socket with code 1012, and terminates those that do not close within the grace. */
   async close(graceMs: number): Promise<void> {
     const closed = once(this.#sockets, 'close');
     this.#sockets.close();
@@ -132,7 +132,10 @@ export class GraphQLWebSocket {
           socket.on('message', (data) => {
             withRequestId(requestIdFrom(undefined), () =>
               handle(String(data)).catch((error: unknown) => {
-                log.error({ err: error, requestId: currentRequestId() }, 'websocket message failed');
+                log.error(
+                  { err: error, requestId: currentRequestId() },
+                  'failed to handle a websocket message',
+                );
                 socket.close(INTERNAL_ERROR, 'Internal error');
               }),
             );
@@ -145,7 +148,7 @@ export class GraphQLWebSocket {
     socket.once('close', (code, reason) => {
       gone.abort();
       closed(code, String(reason)).catch((err: unknown) =>
-        log.warn({ err }, 'websocket did not end cleanly'),
+        log.warn({ err }, 'failed to clean up after a websocket'),
       );
     });
   }
@@ -161,7 +164,7 @@ export class GraphQLWebSocket {
       return [tooManyOperations(maxOperations)];
     }
     const { principal, gone } = ctx.extra;
-    if (principal === null) throw new Error('An operation came before the connection was acknowledged.');
+    if (principal === null) throw new Error('operation before the connection was acknowledged');
     const operation = { principal, requestId: currentRequestId(), signal: gone };
     const { schema, execute, subscribe, parse, validate, contextFactory } = this.#deps.graphql.getEnveloped({
       ...operation,
@@ -184,28 +187,28 @@ export class GraphQLWebSocket {
 
   #unexpected(error: unknown): GraphQLError {
     const requestId = currentRequestId();
-    this.#deps.log.error({ err: error, requestId }, 'operation could not be prepared');
+    this.#deps.log.error({ err: error, requestId }, 'failed to prepare an operation');
     const extensions = { code: 'INTERNAL_SERVER_ERROR', requestId };
-    return new GraphQLError('Something went wrong on our side. Please report the request id.', {
+    return new GraphQLError('Internal error. Please report the request id.', {
       extensions,
     });
   }
 }
 
 function tooManyOperations(limit: number): GraphQLError {
-  return new GraphQLError(`At most ${limit} operations may run on one socket; open another.`, {
+  return new GraphQLError(`At most ${limit} operations can run on one socket; open another socket.`, {
     extensions: { code: 'TOO_MANY_OPERATIONS', limit },
   });
 }
 
-/** Syntax errors come without a code. */
+/** Gives syntax errors, which have none, a code. */
 function refusal(error: GraphQLError): GraphQLError {
   const { message, nodes, source, positions, path } = withoutHttp(error);
   const extensions = { code: 'GRAPHQL_PARSE_FAILED', ...withoutHttp(error).extensions };
   return new GraphQLError(message, { nodes, source, positions, path, extensions });
 }
 
-/** What yoga notes for HTTP means nothing here. */
+/** Removes the HTTP status, which yoga adds and clients of a websocket do not need. */
 function withoutHttp(error: GraphQLError): GraphQLError {
   if (error.extensions?.http === undefined) return error;
   const { http: _http, ...extensions } = error.extensions;
@@ -213,7 +216,7 @@ function withoutHttp(error: GraphQLError): GraphQLError {
   return new GraphQLError(message, { nodes, source, positions, path, extensions });
 }
 
-/** Ends sockets whose other side is gone: neither a pong nor a message taken for `intervalMs`. */
+/** Terminates sockets whose client is gone: neither a pong nor a written message for `intervalMs`. */
 function keepAlive(socket: WebSocket, sender: BoundedSender, intervalMs: number): void {
   let isAlive = true;
   let sentCount = 0;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** A refusal outside GraphQL; its message is for the caller. */
+/** An error outside GraphQL; its message is for the caller. */
 export class HttpError extends Error {
   override readonly name = 'HttpError';
   readonly status: number;
@@ -24,15 +24,15 @@ export function sendJson(res: ServerResponse, status: number, value: unknown): v
 const MAX_DISCARD_BYTES = 64 * 1024 * 1024;
 const MAX_DISCARD_MS = 3000;
 
-/** The same shape as a GraphQL error, so that one reader in a client does for both. */
+/** The same shape as a GraphQL error, so that clients need one parser. */
 function errorBody(error: HttpError, requestId: string): Buffer {
   const extensions = { code: error.code, requestId };
   return Buffer.from(`${JSON.stringify({ errors: [{ message: error.message, extensions }] })}\n`);
 }
 
 /**
- * Answers at once and then reads what the caller is still sending, within bounds: closing a connection
- * with unread bytes resets it, and the caller would lose the answer.
+ * Answers immediately, then reads what the client is still sending, within limits: closing a connection with unread
+ * bytes resets it, and the client would lose the answer.
  */
 export function sendError(
   req: IncomingMessage,

@@ -22,33 +22,33 @@ export interface HttpServerDeps
   readonly limits?: Partial<TransportLimits>;
 }
 
-/** For tests; the defaults are the product's. */
+/** Changed by tests only. */
 interface TransportLimits {
   readonly webSocket: Partial<WebSocketLimits>;
   readonly executionTimeoutMs: number;
-  /** A connection on which nothing moves for this long is closed. */
+  /** A connection without any traffic for this long is closed. */
   readonly idleMs: number;
-  /** A response nobody reads for this long is dropped. */
+  /** A connection whose client does not read its response for this long is closed. */
   readonly stallMs: number;
-  /** Transcripts being downloaded at once; more are told to come back. */
+  /** Concurrent downloads of transcripts; above, requests are refused with 503. */
   readonly maxExports: number;
 }
 
 export interface HttpServer {
-  /** @returns where clients reach it: `PUBLIC_URL`, or the address it listens on. */
+  /** @returns the URL for clients: `PUBLIC_URL`, or the address it listens on. */
   listen(): Promise<{ readonly url: string }>;
   /**
-   * Stops accepting, tells subscribers to come back, lets what runs finish, and cuts what is left after
-   * `graceMs`.
+   * Stops accepting connections, ends subscriptions so that clients reconnect, lets other requests finish, and closes
+   * the remaining connections after `graceMs`.
    */
   close(graceMs: number): Promise<void>;
 }
 
 interface State {
   isStopping: boolean;
-  /** Ends each response that would go on for ever. */
+  /** End the responses that would not end by themselves. */
   readonly streams: Set<() => void>;
-  /** Connections on which nothing was asked yet: Node counts them as busy. Browsers open them to spare. */
+  /** Connections without a request so far, as browsers open in advance. Node counts them as busy. */
   readonly unused: Set<Socket>;
 }
 
@@ -56,7 +56,7 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 5_000;
 const DEFAULTS = { idleMs: 60_000, stallMs: 30_000, executionTimeoutMs: 10_000, maxExports: 100 };
 
-/** The one port of the service: API, subscriptions, uploads, exports, GraphiQL, health. */
+/** The HTTP server: API, subscriptions, uploads, exports, GraphiQL, health, metrics. */
 export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const limits = {
     ...DEFAULTS,
@@ -89,16 +89,16 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     dropStalledReader(res, limits.stallMs);
     serve(routes, deps, isOurHost, req, res, state.streams);
     res.once('close', () => {
-      // A connection kept alive would hold the stop up.
+      // An idle connection would delay the stop.
       if (state.isStopping) setImmediate(() => server.closeIdleConnections());
     });
   };
   const server = createServer(
-    // Uploads may take hours; what bounds them is that bytes keep moving.
+    // Uploads may take hours; `idleMs` limits how long they may stall.
     { requestTimeout: 0, headersTimeout: HEADERS_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
     onRequest,
   );
-  // Routes that take a body ask for it themselves, once they want it.
+  // Routes with a body send `100 Continue` themselves, once they accept the request.
   server.on('checkContinue', onRequest);
   server.setTimeout(limits.idleMs);
   server.on('connection', (socket: Socket) => {
@@ -107,7 +107,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   });
   server.on('upgrade', (req, socket, head) => {
     state.unused.delete(req.socket);
-    socket.on('error', (err) => deps.log.debug({ err }, 'upgrade failed'));
+    socket.on('error', (err) => deps.log.debug({ err }, 'websocket upgrade failed'));
     if (state.isStopping || urlOf(req).pathname !== '/graphql') {
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
@@ -144,7 +144,7 @@ function serve(
   res.setHeader('x-request-id', requestId);
   res.setHeader('x-content-type-options', 'nosniff');
   const gone = new AbortController();
-  // Only streams without an end of their own are cut when the server stops; the rest finishes.
+  // Only streams without an end are cut when the server stops; other responses finish.
   const end = () => {
     if (String(res.getHeader('content-type')).startsWith('text/event-stream')) gone.abort();
   };
@@ -155,7 +155,7 @@ function serve(
   });
   const url = urlOf(req);
   if (metrics != null) countRequest(metrics, url.pathname, res);
-  // Probes call by whatever name they have.
+  // Probes use any host name.
   if (!isOurHost(req.headers.host) && !url.pathname.startsWith('/health/')) {
     sendError(req, res, unknownHost(req.headers.host), requestId);
     return;
@@ -164,7 +164,7 @@ function serve(
   withRequestId(requestId, () => route(routes, { url, req, res, signal: gone.signal })).catch(
     (error: unknown) => {
       if (gone.signal.aborted && !(error instanceof HttpError)) {
-        log.debug({ err: error, requestId }, 'client went away');
+        log.debug({ err: error, requestId }, 'client disconnected');
         res.destroy();
         return;
       }
@@ -175,7 +175,7 @@ function serve(
 }
 
 function unknownHost(host: string | undefined): HttpError {
-  const message = `This service is not known as ${host}. Its operator can name it in ALLOWED_HOSTS.`;
+  const message = `${host} is not a host name of this service. Add it to ALLOWED_HOSTS to allow it.`;
   return new HttpError(421, 'HOST_NOT_ALLOWED', message);
 }
 
@@ -185,7 +185,7 @@ function refusalOf(error: unknown): HttpError {
     const headers = { 'retry-after': String(error.retryAfterSeconds) };
     return new HttpError(503, 'SERVICE_UNAVAILABLE', error.message, headers);
   }
-  const message = 'Something went wrong on our side. Please report the request id.';
+  const message = 'Internal error. Please report the request id.';
   return new HttpError(500, 'INTERNAL_SERVER_ERROR', message);
 }
 
@@ -194,7 +194,7 @@ function countRequest(metrics: Metrics, pathname: string, res: ServerResponse): 
   res.once('close', () => {
     const isStream = String(res.getHeader('content-type')).startsWith('text/event-stream');
     const seconds = isStream ? null : (performance.now() - startedAt) / 1000;
-    // 499 as in nginx: the client went away before there was an answer.
+    // 499 as in nginx: the client disconnected before the response.
     const status = res.headersSent ? res.statusCode : 499;
     metrics.requestEnded(routeClassOf(pathname), status, seconds);
   });

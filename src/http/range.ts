@@ -7,10 +7,10 @@ export interface ByteRange {
 }
 
 /**
- * One range of a file, or null for the whole: several ranges and other units are ignored, as a server
- * may. Source: RFC 9110 section 14.2.
+ * One range of a file, or null for the whole file. Multiple ranges and other units are ignored, as RFC 9110 section 14.2
+ * allows.
  *
- * @throws HttpError 416 for a range that lies outside.
+ * @throws HttpError 416 for a range outside the file.
  */
 export function parseRange(header: string | undefined, sizeBytes: number): ByteRange | null {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '');

@@ -4,12 +4,12 @@ import { v7 } from 'uuid';
 const storage = new AsyncLocalStorage<{ readonly requestId: string }>();
 const SANE_REQUEST_ID = /^[A-Za-z0-9._:-]{8,128}$/;
 
-/** The caller's own id where it is fit for a log line, else a new one. */
+/** The caller's request id if it is safe to log, else a new one. */
 export function requestIdFrom(header: string | string[] | undefined): string {
   return typeof header === 'string' && SANE_REQUEST_ID.test(header) ? header : v7();
 }
 
-/** Everything that `run` starts, however late, sees this id as the current one. */
+/** Makes this the current id for everything that `run` starts, including later asynchronous work. */
 export function withRequestId<Result>(requestId: string, run: () => Result): Result {
   return storage.run({ requestId }, run);
 }

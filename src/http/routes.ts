@@ -18,7 +18,7 @@ export interface RouteDeps {
   readonly links: SignedLinks;
   readonly graphql: GraphQLServer;
   readonly hasGraphiql: boolean;
-  /** Null when they are switched off. */
+  /** Null when `METRICS` is off. */
   readonly metrics?: Metrics | null;
   health(): Promise<Health>;
   /** @throws UnavailableError when too many exports are being written. */
@@ -36,11 +36,11 @@ export interface Exchange {
   readonly url: URL;
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
-  /** Fires when the client has gone or the server stops for good. */
+  /** Aborts when the client disconnects or the server cuts the connection. */
   readonly signal: AbortSignal;
 }
 
-/** @throws HttpError for what the caller can mend. */
+/** @throws HttpError for errors that the caller can correct. */
 export async function route(deps: RouteDeps, { url, req, res, signal }: Exchange): Promise<void> {
   const { pathname } = url;
   if (pathname === '/graphql') {
@@ -84,7 +84,7 @@ async function sendStaticRoute(deps: RouteDeps, pathname: string, res: ServerRes
       return sendJson(res, health.ready ? 200 : 503, health);
     }
     case '/metrics': {
-      if (deps.metrics == null) throw new HttpError(404, 'NOT_FOUND', 'Metrics are switched off.');
+      if (deps.metrics == null) throw new HttpError(404, 'NOT_FOUND', 'Metrics are disabled.');
       const { contentType, body } = await deps.metrics.text();
       res.writeHead(200, { 'content-type': contentType }).end(body);
       return;
@@ -96,11 +96,11 @@ async function sendStaticRoute(deps: RouteDeps, pathname: string, res: ServerRes
       res.writeHead(302, { location: '/graphql' }).end();
       return;
     default:
-      throw new HttpError(404, 'NOT_FOUND', 'There is nothing here. The API is at /graphql.');
+      throw new HttpError(404, 'NOT_FOUND', 'Not found. The API is at /graphql.');
   }
 }
 
-/** The class of a route, for counting; the few there are, whatever paths are asked for. */
+/** The class of a route, for metrics; a small fixed set, whatever paths are requested. */
 export function routeClassOf(pathname: string): string {
   if (pathname === '/graphql') return 'graphql';
   if (UPLOAD_PATH.test(pathname)) return 'upload';

@@ -3,25 +3,25 @@ import { promisify } from 'node:util';
 import type { WebSocket } from 'ws';
 
 export interface StallLimits {
-  /** Unsent bytes above which a reader counts as stalled. */
+  /** Unsent bytes above which a client counts as stalled. */
   readonly maxUnsentBytes: number;
-  /** How long it may stay so. */
+  /** How long it may stay stalled. */
   readonly stallMs: number;
 }
 
-/** Try again later (RFC 6455 registry); clients come back with their cursor. */
+/** WebSocket close code registry: try again later. Clients reconnect with their cursor. */
 const TRY_AGAIN_LATER = 1013;
 const CLOSE_FRAME_MS = 1000;
 
 /**
- * Sends over one socket. Up to `maxUnsentBytes` may wait in memory; above, `send` waits for its message
- * to be written, which slows the event source down; and a reader that stays there is closed.
+ * Sends over one socket. Up to `maxUnsentBytes` may wait in memory; above, `send` waits until its message is written,
+ * which slows the event source down. A client that stays stalled is disconnected.
  */
 export class BoundedSender {
   readonly #socket: WebSocket;
   readonly #limits: StallLimits;
   #stallTimer: NodeJS.Timeout | undefined;
-  /** Rises with every message that left, as a sign of life. */
+  /** Number of written messages, which shows that the client is alive. */
   sentCount = 0;
 
   constructor(socket: WebSocket, limits: StallLimits) {
@@ -54,7 +54,7 @@ export class BoundedSender {
     }
     this.#stallTimer ??= setTimeout(() => {
       this.#socket.close(TRY_AGAIN_LATER, 'Reader too slow');
-      // The close frame waits behind what the reader does not take.
+      // The close frame waits behind the unsent messages.
       setTimeout(() => this.#socket.terminate(), CLOSE_FRAME_MS).unref();
     }, this.#limits.stallMs);
   }
@@ -62,7 +62,7 @@ export class BoundedSender {
 
 const CHECKS_PER_STALL = 6;
 
-/** Drops the connection of a reader that takes nothing of a response for `stallMs`. */
+/** Closes the connection of a client that reads nothing of a response for `stallMs`. */
 export function dropStalledReader(res: ServerResponse, stallMs: number): void {
   let sentBytes = -1;
   let idleChecks = 0;

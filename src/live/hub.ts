@@ -6,21 +6,21 @@ import { JobChannel, type StoredSnapshot } from './job-channel.ts';
 import { withLiveProgress } from './live-progress.ts';
 
 export interface HubOptions {
-  /** Reads jobs as they are stored; absent ids are missing in the answer. */
+  /** Reads stored jobs; ids that do not exist are missing in the result. */
   readonly read: (jobIds: readonly string[]) => Promise<ReadonlyMap<string, StoredSnapshot>>;
   readonly log: Logger;
-  /** Subscriptions in this process; more are told to come back. */
+  /** Subscriptions in this process; above, they are refused with a time to retry. */
   readonly maxSubscribers?: number;
-  /** What a run last told before this process listened; null when there is none. */
+  /** The last progress of a run, also from before this process started; null when there is none. */
   readonly lastProgress?: (jobId: string) => Promise<ProgressMessage | null>;
   readonly now?: () => number;
 }
 
-/** Running jobs whose last progress is remembered, for queries and for late subscribers. */
-const MAX_TICKS = 10_000;
+/** Running jobs whose last progress is kept, for queries and for new subscribers. */
+const MAX_RUNS = 10_000;
 const READ_BATCH = 100;
 const READ_AGAIN_MS = 1000;
-const TICK_LIFETIME_MS = 120_000;
+const PROGRESS_LIFETIME_MS = 120_000;
 
 interface Watched {
   readonly channel: JobChannel;
@@ -28,8 +28,8 @@ interface Watched {
 }
 
 /**
- * Events and changes to live subscribers, in memory, once a server process: it hears everything and keeps a
- * channel for each job that somebody watches.
+ * Passes events and changes on to the subscribers of this process. It receives those of all jobs and keeps a channel for
+ * each job that has subscribers.
  */
 export class Hub {
   readonly #options: HubOptions;
@@ -65,16 +65,16 @@ export class Hub {
     forgetOldest(this.#seenAt);
   }
 
-  /** When this process last heard of a run of the job. */
+  /** When this process last received an event or progress of the job; null when never. */
   lastSeenAt(jobId: string): Date | null {
     const at = this.#seenAt.get(jobId);
     return at === undefined ? null : new Date(at);
   }
 
-  /** The newest progress of a running job; null when there is none worth showing. */
+  /** The newest progress of a running job; null when there is none or it is outdated. */
   progressOf(jobId: string): ProgressMessage | null {
     const entry = this.#progress.get(jobId);
-    if (entry === undefined || entry.seenAt < this.#now() - TICK_LIFETIME_MS) return null;
+    if (entry === undefined || entry.seenAt < this.#now() - PROGRESS_LIFETIME_MS) return null;
     return entry.progress;
   }
 
@@ -90,13 +90,13 @@ export class Hub {
     void this.#refresh();
   }
 
-  /** Changes may have gone unheard: every watched job is read again. */
+  /** Reads every watched job again, since notifications may have been lost. */
   refreshAll(): void {
     for (const jobId of this.#watched.keys()) this.#stale.add(jobId);
     void this.#refresh();
   }
 
-  /** One read at a time, of everything that changed meanwhile. */
+  /** One read at a time, of all jobs that have changed since the last one. */
   async #refresh(): Promise<void> {
     if (this.#refreshing) return;
     this.#refreshing = true;
@@ -109,7 +109,7 @@ export class Hub {
         for (const id of ids) this.#watched.get(id)?.channel.update(stored.get(id) ?? null);
       }
     } catch (err) {
-      this.#options.log.warn({ err }, 'watched jobs could not be read; reading them again soon');
+      this.#options.log.warn({ err }, 'failed to read watched jobs; retrying');
       for (const id of ids) this.#stale.add(id);
       setTimeout(() => void this.#refresh(), READ_AGAIN_MS).unref();
     } finally {
@@ -118,14 +118,14 @@ export class Hub {
   }
 
   /**
-   * Joins the job's channel; null when there is no such job. The caller must `leave` in the end.
-   * Joined before read, so that nothing falls between the snapshot and what follows.
+   * Joins the job's channel; null when there is no such job. The caller must `leave` it. Joining precedes reading, so
+   * that no event is lost in between.
    *
-   * @throws UnavailableError when this process has as many subscribers as it may.
+   * @throws UnavailableError when this process has the maximum number of subscribers.
    */
   async join(jobId: string): Promise<JobChannel | null> {
     if (this.#subscribers >= (this.#options.maxSubscribers ?? Number.POSITIVE_INFINITY)) {
-      throw new UnavailableError('This server has as many subscriptions as it can hold just now.');
+      throw new UnavailableError('Subscription limit reached; reconnect later.');
     }
     this.#subscribers += 1;
     try {
@@ -156,12 +156,12 @@ export class Hub {
     if (progress !== null) channel.receiveProgress(progress);
     this.#watched.set(jobId, { channel, subscribers: 1 });
     if (progress === null && stored.view.status === 'PROCESSING') void this.#recallProgress(jobId);
-    // What was committed between the read and now was announced to nobody.
+    // A change that was committed since the read found no channel to notify.
     this.jobChanged(jobId);
     return channel;
   }
 
-  /** Shows at once how far a run is that began before this process did. It is no sign of life: it was told before. */
+  /** Shows the progress of a run that started before this process. It may be old, so it does not count as seen. */
   async #recallProgress(jobId: string): Promise<void> {
     try {
       const progress = (await this.#options.lastProgress?.(jobId)) ?? null;
@@ -169,10 +169,7 @@ export class Hub {
       this.#progress.set(jobId, { progress, seenAt: progress.at });
       if (this.progressOf(jobId) !== null) this.#watched.get(jobId)?.channel.receiveProgress(progress);
     } catch (err) {
-      this.#options.log.debug(
-        { err, jobId },
-        'the last progress of a job could not be read; its next will show',
-      );
+      this.#options.log.debug({ err, jobId }, 'failed to read the last progress of a job');
     }
   }
 
@@ -194,7 +191,7 @@ export class Hub {
 }
 
 function forgetOldest(map: Map<string, unknown>): void {
-  if (map.size <= MAX_TICKS) return;
+  if (map.size <= MAX_RUNS) return;
   const [oldest] = map.keys();
   if (oldest !== undefined) map.delete(oldest);
 }

@@ -4,33 +4,33 @@ import type { Segment } from '../domain/transcript.ts';
 import { Bell } from '../process/wait.ts';
 import { withLiveProgress } from './live-progress.ts';
 
-/** The stored job with what its transcript's numbering belongs to. */
+/** A stored job with the generation and length of its transcript. */
 export interface StoredSnapshot {
   readonly view: JobView;
   readonly generation: number;
   readonly segmentCount: number;
 }
 
-/** Live segments kept for readers until the database has them; more are read from there. */
+/** Live segments kept until the database has them; further ones are read from there. */
 const MAX_TAIL = 2000;
 
 /**
- * What all subscribers of one job share in this process: the stored job, and ahead of it what was heard live.
+ * Shared by all subscribers of one job in this process: the stored job, and the live events that are ahead of it.
  *
- * Postgres is the truth. A live event is passed on at once only when it continues exactly where this channel
- * is; anything else (a gap, another attempt) waits for the row, which the projector writes within milliseconds and
- * announces. So a lost live message costs a little time and never a segment.
+ * Postgres is the truth. A live event is passed on immediately only when it continues exactly where this channel is.
+ * Anything else (a gap, another attempt) waits for the row, which the projector writes and announces within milliseconds.
+ * So a lost live message costs a little time, but never a segment.
  */
 export class JobChannel {
   #stored: StoredSnapshot;
-  /** Segments past `segmentCount` of the stored snapshot, in order without a gap. */
+  /** Segments after `segmentCount` of the stored job, in order without a gap. */
   #tail: Segment[] = [];
   #checkpointMs = 0;
   #progress: ProgressMessage | null = null;
   #runId: string | null = null;
   #deleted = false;
   #version = 0;
-  /** Progress messages received, so that a reader can tell how many it did not see. */
+  /** Number of progress messages, so that a subscriber can count those that it skipped. */
   #progressCount = 0;
   readonly #waiting = new Set<Bell>();
 
@@ -38,7 +38,7 @@ export class JobChannel {
     this.#stored = stored;
   }
 
-  /** The job as of now. */
+  /** The current job. */
   get view(): JobView {
     return withLiveProgress(this.#stored.view, {
       latest: this.#progress,
@@ -51,12 +51,12 @@ export class JobChannel {
     return this.#stored.generation;
   }
 
-  /** The index that the next segment will have. */
+  /** The index of the next segment. */
   get nextIndex(): number {
     return this.#stored.segmentCount + this.#tail.length;
   }
 
-  /** Rises with everything a reader might want to hear of. */
+  /** Increases with every change. */
   get version(): number {
     return this.#version;
   }
@@ -75,7 +75,7 @@ export class JobChannel {
     return offset < 0 ? null : this.#tail.slice(offset);
   }
 
-  /** The row as it was just read; null when the job is gone. */
+  /** @param stored The row that was just read; null when the job was deleted. */
   update(stored: StoredSnapshot | null): void {
     if (stored === null) {
       this.#deleted = true;

@@ -1,15 +1,15 @@
 import type { ProgressMessage } from '../contract/messages.ts';
 import type { JobView, ProgressView } from '../domain/job-view.ts';
 
-/** What was heard of a running job since its row was last written. */
+/** What a run has reported since its row was last written. */
 export interface LiveProgress {
   readonly latest: ProgressMessage | null;
-  /** End of the last live segment, and how many there are. */
+  /** End of the last live segment. */
   readonly checkpointMs: number;
   readonly segmentCount: number;
 }
 
-/** Lays live progress over the stored one. The fraction never falls and reaches 1 only at completion. */
+/** Merges live progress into the stored one. The fraction never decreases and is 1 only at completion. */
 export function withLiveProgress(view: JobView, live: LiveProgress): JobView {
   if (view.status !== 'PROCESSING') return view;
   const { latest } = live;

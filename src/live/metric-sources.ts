@@ -12,10 +12,10 @@ export interface MeasuredParts {
 }
 
 const QUEUES = ENGINES.map(queueOf);
-/** Only what waits and runs is told; what ended is a matter of rates. */
+/** The shortest, since only the counts of waiting and running jobs are used. */
 const WINDOW_MS = 1000;
 
-/** What the gauges of the server show (src/observability/metrics.ts). */
+/** Values of the server's gauges, which src/observability/metrics.ts defines. */
 export function createMetricSources(parts: MeasuredParts): MetricSources {
   return {
     stored: async () => (await Promise.all(QUEUES.map((queue) => storedSamples(parts, queue)))).flat(),

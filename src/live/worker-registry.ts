@@ -4,11 +4,11 @@ import { engineOf, type QueueName, queueOf } from '../domain/vocabulary.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { ModelStore } from '../storage/model-store.ts';
 
-/** Workers announce themselves every 5 s; one that missed three times counts as gone. */
+/** Workers announce themselves every 5 s; one that misses three announcements counts as gone. */
 const GONE_AFTER_MS = 16_000;
-/** Models are written down again this often while their workers live. */
+/** Models of online workers are stored again this often. */
 const REMEMBER_MODELS_MS = 3_600_000;
-/** More workers than this are not told apart; the oldest are forgotten first. */
+/** Above, the workers that announced themselves least recently are dropped. */
 const MAX_WORKERS = 10_000;
 
 interface Entry {
@@ -18,14 +18,14 @@ interface Entry {
 
 type WorkersSummary = Pick<QueueStatsView, 'workersOnline' | 'workersBusy' | 'engineAvailable'>;
 
-/** The workers that are up, by what they say of themselves. Each server process keeps its own. */
+/** Online workers, by their announcements. Each server process has its own registry. */
 export class WorkerRegistry {
   readonly #workers = new Map<string, Entry>();
   readonly #remembered = new Map<string, number>();
   readonly #models: ModelStore;
   readonly #log: Logger;
   readonly #now: () => number;
-  /** When the last worker of a queue was heard. */
+  /** Time of the last announcement by a worker of a queue. */
   readonly #lastSeen = new Map<QueueName, number>();
   readonly #since: number;
   #onArrival: (queue: QueueName) => void = () => undefined;
@@ -37,7 +37,7 @@ export class WorkerRegistry {
     this.#since = now();
   }
 
-  /** Called when a worker appears, offers more slots than before, or its engine comes or goes. */
+  /** Called when a worker appears, has more slots than before, or its engine becomes available or unavailable. */
   onArrival(listener: (queue: QueueName) => void): void {
     this.#onArrival = listener;
   }
@@ -47,7 +47,7 @@ export class WorkerRegistry {
     const queue = queueOf(announcement.engine);
     this.#workers.delete(announcement.workerId);
     this.#workers.set(announcement.workerId, { announcement, seenAt: this.#now() });
-    if (this.#workers.size > MAX_WORKERS) this.#forgetOldest();
+    if (this.#workers.size > MAX_WORKERS) this.#dropOldest();
     this.#lastSeen.set(queue, this.#now());
     const isBack = known?.announcement.engineAvailable !== announcement.engineAvailable;
     if (known === undefined || isBack || known.announcement.slots < announcement.slots)
@@ -55,7 +55,7 @@ export class WorkerRegistry {
     this.#remember(announcement);
   }
 
-  #forgetOldest(): void {
+  #dropOldest(): void {
     const [oldest] = this.#workers.keys();
     if (oldest !== undefined) this.#workers.delete(oldest);
   }
@@ -69,11 +69,11 @@ export class WorkerRegistry {
     const seen = models.map((model) => ({ ...model, engine }));
     this.#models.seen(seen, new Date(now)).catch((err: unknown) => {
       this.#remembered.delete(key); // The next announcement tries again.
-      this.#log.warn({ err, engine }, 'the models of a worker could not be written down');
+      this.#log.warn({ err, engine }, 'failed to store the models of a worker');
     });
   }
 
-  /** Workers of a queue, or of all, heard of lately. */
+  /** Online workers of a queue, or of all queues. */
   live(queue: QueueName | null): readonly WorkerAnnouncement[] {
     const since = this.#now() - GONE_AFTER_MS;
     const live: WorkerAnnouncement[] = [];
@@ -93,7 +93,7 @@ export class WorkerRegistry {
     };
   }
 
-  /** Slots of the workers that take jobs. */
+  /** Slots of the workers that accept jobs. */
   slots(queue: QueueName): number {
     return this.live(queue)
       .filter((worker) => worker.status !== 'DRAINING' && worker.engineAvailable)
@@ -101,8 +101,8 @@ export class WorkerRegistry {
   }
 
   /**
-   * Whether jobs of the queue had better go to their next engine: its workers all say that the engine is down
-   * (an open circuit breaker), or none was heard of for `absentMs`.
+   * Whether jobs of the queue should go to their next engine: all its workers report the engine as unavailable (an open
+   * circuit breaker), or no worker has announced itself for `absentMs`.
    */
   isOut(queue: QueueName, absentMs: number): boolean {
     const workers = this.live(queue);

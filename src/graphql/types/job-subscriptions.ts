@@ -1,9 +1,6 @@
 import { ValidationError } from '../../domain/errors.ts';
-import {
-  DEFAULT_MIN_INTERVAL_MS,
-  type JobProgressEvent,
-  type JobSegmentsEvent,
-} from '../../live/watch-job.ts';
+import { DEFAULT_MIN_INTERVAL_MS, type JobProgressEvent } from '../../live/watch-job.ts';
+import type { JobSegmentsEvent } from '../../live/watch-segments.ts';
 import { builder } from '../builder.ts';
 import { COUNTED_BY_PAGE } from '../limits.ts';
 import { watch } from '../watch.ts';
