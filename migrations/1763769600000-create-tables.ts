@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** The first schema: jobs and what happens to them, transcripts, uploads, queues, the projector's offset. */
+/** The first schema. */
 export class CreateTables1763769600000 implements MigrationInterface {
   readonly name = 'CreateTables1763769600000';
 
@@ -17,9 +17,9 @@ const STATEMENTS = [
   `CREATE TABLE tenants (
     id text PRIMARY KEY,
     name text NOT NULL,
-    -- Jobs of the tenant that may run at once; null means no limit of its own.
+    -- Jobs of the tenant that may run at the same time; null means no limit of its own.
     max_running_jobs integer,
-    -- Engines of a job that names none, in order; null means the server's.
+    -- Engines of a job that names none, in order; null means the server's default.
     default_engines text[],
     created_at timestamptz NOT NULL DEFAULT now()
   )`,
@@ -116,20 +116,20 @@ const STATEMENTS = [
   `CREATE UNIQUE INDEX jobs_external_id ON jobs (tenant_id, external_id) WHERE external_id IS NOT NULL`,
   `CREATE INDEX jobs_by_submission ON jobs (tenant_id, submitted_at DESC, id DESC)`,
   `CREATE INDEX jobs_by_status ON jobs (tenant_id, status, submitted_at DESC, id DESC)`,
-  // Read forward and backward, values and nulls apart, they serve both directions with nulls last.
+  // Lists read rows with and without a value separately, so that these serve both directions with nulls last.
   `CREATE INDEX jobs_by_start ON jobs (tenant_id, started_at DESC NULLS LAST, id DESC)`,
   `CREATE INDEX jobs_by_finish ON jobs (tenant_id, finished_at DESC NULLS LAST, id DESC)`,
   `CREATE INDEX jobs_by_duration ON jobs (tenant_id, audio_duration_ms DESC NULLS LAST, id DESC)`,
   `CREATE INDEX jobs_by_tag ON jobs USING gin (tags)`,
   `CREATE INDEX jobs_by_filename ON jobs (tenant_id, lower(audio_filename) text_pattern_ops)`,
-  // Admission walks this one: per queue and priority, the oldest waiting job of each tenant.
+  // For admission: the oldest waiting jobs of each tenant, by queue and priority.
   `CREATE INDEX jobs_waiting ON jobs (queue, priority DESC, tenant_id, queued_at, id)
     WHERE status = 'QUEUED' AND admitted_at IS NULL`,
   `CREATE INDEX jobs_admitted ON jobs (queue, tenant_id, status) WHERE admitted_at IS NOT NULL`,
-  // These two and the dead ones name the queue, so that counting them needs no rows.
+  // These two and jobs_dead include the queue, so that counts are index-only.
   `CREATE INDEX jobs_due ON jobs (next_attempt_at) INCLUDE (queue) WHERE status = 'RETRYING'`,
   `CREATE INDEX jobs_scheduled ON jobs (scheduled_for) INCLUDE (queue) WHERE status = 'SCHEDULED'`,
-  // A run keeps to its deadline itself.
+  // Without running jobs: a run ends at its deadline by itself.
   `CREATE INDEX jobs_deadline ON jobs (deadline, id)
     WHERE deadline IS NOT NULL AND status IN ('SCHEDULED','QUEUED','RETRYING')`,
   `CREATE INDEX jobs_cancel_pending ON jobs (id)
@@ -188,7 +188,7 @@ const STATEMENTS = [
   `CREATE UNIQUE INDEX uploads_idempotency ON uploads (tenant_id, idempotency_key)`,
   `CREATE INDEX uploads_by_expiry ON uploads (expires_at)`,
 
-  // One row for each key that a mutation came with; the answer is the job it made or changed.
+  // The idempotency keys of mutations, with the job that each created or changed.
   `CREATE TABLE idempotency_keys (
     tenant_id text NOT NULL,
     operation text NOT NULL,
@@ -210,7 +210,7 @@ const STATEMENTS = [
   )`,
   `INSERT INTO queues (name) VALUES ('whisper'), ('deepgram')`,
 
-  // Models that workers said they have; kept so that a submit can be checked while no worker is up.
+  // Models that workers announced; kept so that a submit can be checked while no worker is up.
   `CREATE TABLE models (
     engine text NOT NULL,
     name text NOT NULL,
@@ -220,7 +220,7 @@ const STATEMENTS = [
     PRIMARY KEY (engine, name)
   )`,
 
-  // Where the projector is in EVENTS; one row, changed in the transaction that applies the events.
+  // The projector's place in EVENTS: one row, changed in the transaction that applies the events.
   `CREATE TABLE projector_offset (
     id boolean PRIMARY KEY DEFAULT true CHECK (id),
     stream_epoch text NOT NULL,
@@ -239,14 +239,14 @@ const STATEMENTS = [
     PRIMARY KEY (stream_epoch, sequence)
   )`,
   `CREATE INDEX event_quarantine_open ON event_quarantine (job_id) WHERE NOT chain_ended`,
-  // Who runs the background loops; the advisory lock decides, this row lets others see and depose a stopped one.
+  // The leader. An advisory lock decides; by this row other servers notice a leader that hangs, and depose it.
   `CREATE TABLE leader (
     id boolean PRIMARY KEY DEFAULT true CHECK (id),
     server_id text NOT NULL,
     backend_pid integer NOT NULL,
     seen_at timestamptz NOT NULL
   )`,
-  // Secrets that all servers share, made by the first that needs them.
+  // Secrets that all servers share.
   `CREATE TABLE secrets (
     name text PRIMARY KEY,
     value text NOT NULL,

@@ -1,7 +1,7 @@
 import type { TranscriptionOptions } from './transcription-options.ts';
 import type { Engine, FailureKind } from './vocabulary.ts';
 
-/** What an engine can do with any of its models; a worker announces what each model adds or lacks. */
+/** What an engine supports with any of its models; a worker announces the languages of each model. */
 interface EngineCapabilities {
   readonly diarize: boolean;
   readonly translateToEnglish: boolean;
@@ -12,8 +12,7 @@ interface EngineCapabilities {
 }
 
 /**
- * The languages of whisper's multilingual models. English-only models know fewer, which the worker
- * that runs one announces.
+ * The languages of whisper's multilingual models. A worker with an English-only model announces that.
  * Source: openai/whisper, tokenizer.py (LANGUAGES), and the tags that the worker translates to them.
  */
 const WHISPER_LANGUAGES = [
@@ -24,8 +23,8 @@ const WHISPER_LANGUAGES = [
 ].flatMap((line) => line.split(' '));
 
 /**
- * Sources: whisper.cpp keeps the last 224 tokens of a prompt and drops the others unsaid, about 600
- * characters of names; Deepgram's "Keyterm Prompting" allows 500 tokens a request, about 1,500.
+ * Sources: whisper.cpp keeps the last 224 tokens of a prompt, about 600 characters of names, and drops the others
+ * silently; Deepgram's "Keyterm Prompting" allows 500 tokens a request, about 1,500.
  */
 const ENGINE_CAPABILITIES: Readonly<Record<Engine, EngineCapabilities>> = {
   WHISPER: {
@@ -50,9 +49,8 @@ export interface UnsupportedOption {
 }
 
 /**
- * The options that an engine would have to drop, so that a job is refused with `UNSUPPORTED` when it
- * is submitted; empty when the engine can do all of it. A job with several engines must pass for each,
- * since any of them may run it.
+ * The options that an engine does not support; a submit with one is refused with `UNSUPPORTED`. A job with several
+ * engines must pass for each, since any of them may run it.
  */
 export function unsupportedOptions(engine: Engine, options: TranscriptionOptions): UnsupportedOption[] {
   const can = ENGINE_CAPABILITIES[engine];
@@ -92,25 +90,25 @@ function unsupportedVocabulary(engine: Engine, options: TranscriptionOptions): s
   return `${engine} takes at most ${max} characters of vocabulary; these are ${length}.`;
 }
 
-/** Kinds that tell of the engine and not of the recording, the task or our own machinery. */
+/** Failures of the engine, and not of the recording, the request or the service itself. */
 const FAIL_OVER_KINDS: Readonly<Record<FailureKind, boolean>> = {
   ENGINE_UNAVAILABLE: true,
   ENGINE_REJECTED: true,
   RATE_LIMITED: true,
   TIMEOUT: true,
   OUT_OF_MEMORY: true,
-  // The same recording would fail on any engine, and a second bill would be paid for it.
+  // The recording would fail on any engine, and cost twice.
   FETCH: false,
   AUDIO: false,
   NO_SPEECH: false,
-  // The user asked for something this engine lacks: told, not quietly run elsewhere.
+  // The user decides whether another engine may run it with other options.
   UNSUPPORTED: false,
-  // Nobody knows whose fault it was; the same engine tries again, and the poison rule ends it.
+  // The cause is unknown; the same engine tries again, up to the limit of lost runs.
   WORKER_LOST: false,
   INTERNAL: false,
 };
 
-/** Whether the next engine of a job's list may take over after an attempt that failed so. */
+/** Whether the next engine of a job's list takes over after this failure. */
 export function mayFailOver(kind: FailureKind): boolean {
   return FAIL_OVER_KINDS[kind];
 }

@@ -1,4 +1,4 @@
-/** The clock, randomness and ids, so that tests can hold them still. */
+/** The clock, randomness and ids, which tests replace. */
 export interface Environment {
   now(): Date;
   /** From 0 (included) to 1 (excluded). */

@@ -22,7 +22,7 @@ const USER_ERROR_CODES = [
 ] as const;
 export type UserErrorCode = (typeof USER_ERROR_CODES)[number];
 
-/** An expected failure that the caller can act on; GraphQL gives it back as data. */
+/** An expected failure that the caller can act on; GraphQL returns it as data. */
 export abstract class UserError extends Error {
   readonly code: UserErrorCode;
   /** Path into the mutation's arguments, such as `['input', 'audio', 'url']`. */
@@ -65,7 +65,7 @@ export class NotFoundError extends UserError {
   }
 }
 
-/** The job is in a status that does not allow this. */
+/** The status of the job does not allow the operation. */
 export class InvalidStateError extends UserError {
   override readonly name = 'InvalidStateError';
   readonly status: JobStatus;
@@ -96,7 +96,7 @@ export class QuotaExceededError extends UserError {
   }
 }
 
-/** The same key came with different input, or its first call is still running. */
+/** The key was used with another input, or its first call is still running. */
 export class IdempotencyError extends UserError {
   override readonly name = 'IdempotencyError';
   readonly jobId: string | null;
@@ -136,7 +136,7 @@ export class AudioSourceError extends UserError {
   }
 }
 
-/** The filter matched another number of jobs than the caller expected; nothing was changed. */
+/** The filter matches another number of jobs than the caller expects; nothing was changed. */
 export class ConfirmationError extends UserError {
   override readonly name = 'ConfirmationError';
   readonly matched: number;
@@ -147,7 +147,7 @@ export class ConfirmationError extends UserError {
   }
 }
 
-/** A part of the service cannot be reached now; the same call may succeed in a moment. */
+/** The database or the broker is unavailable; the call may be retried. */
 export class UnavailableError extends Error {
   override readonly name = 'UnavailableError';
   readonly retryAfterSeconds: number;

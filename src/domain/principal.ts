@@ -1,4 +1,4 @@
-/** Who asks. One tenant until keys exist. */
+/** Who makes a call. There is one tenant until API keys exist. */
 export interface Principal {
   readonly tenantId: string;
   readonly actor: string;

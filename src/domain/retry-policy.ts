@@ -10,7 +10,7 @@ export interface RetryPolicy {
  * a `Retry-After` of the engine or the host.
  *
  * @param failures Attempts that failed so far, at least 1.
- * @param random From 0 to 1, the caller's.
+ * @param random From 0 to 1.
  * Source: AWS Architecture Blog, "Exponential Backoff And Jitter".
  */
 export function retryDelayMs(

@@ -1,4 +1,4 @@
-/** One word with its time in the recording. */
+/** A word with its place in the recording. */
 export interface Word {
   /** Milliseconds from the start of the recording. */
   readonly startMs: number;
@@ -29,12 +29,12 @@ export interface Segment {
  * the first `segmentCount` segments of this `generation`.
  */
 export interface Checkpoint {
-  /** Rises when a job starts over from nothing, so that old segments and cursors are told apart. */
+  /** Rises when a transcript starts over, so that cursors of the former one are recognized. */
   readonly generation: number;
   readonly segmentCount: number;
   /** Milliseconds of audio done. */
   readonly checkpointMs: number;
-  /** The language found or asked for, once known; later attempts keep it. */
+  /** The requested or detected language, once known; later attempts keep it. */
   readonly language: string | null;
 }
 
@@ -46,7 +46,7 @@ export function textOf(segments: readonly Pick<Segment, 'text'>[]): string {
     .join(' ');
 }
 
-/** What a reader sees for a speaker id: engines count from 0, people from 1. */
+/** The label of a speaker in exports: engines count from 0, people from 1. */
 export function speakerLabel(speaker: string): string {
   return /^\d{1,9}$/.test(speaker) ? `Speaker ${Number(speaker) + 1}` : `Speaker ${speaker}`;
 }

@@ -37,7 +37,7 @@ export type JobPriority = (typeof JOB_PRIORITIES)[number];
 export const TIMESTAMP_GRANULARITIES = ['NONE', 'SEGMENT', 'WORD'] as const;
 export type TimestampGranularity = (typeof TIMESTAMP_GRANULARITIES)[number];
 
-/** RELEASED: given back by a worker that shut down; not counted. LOST: the worker vanished. */
+/** RELEASED: returned by a worker that shut down; not counted. LOST: the worker disappeared. */
 export const ATTEMPT_OUTCOMES = ['COMPLETED', 'FAILED', 'CANCELED', 'RELEASED', 'LOST'] as const;
 export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];
 
@@ -56,7 +56,7 @@ export const FAILURE_KINDS = [
 ] as const;
 export type FailureKind = (typeof FAILURE_KINDS)[number];
 
-/** Why an attempt or a job failed, told to the user; `detail` is for the operator only. */
+/** Why an attempt or a job failed. The user sees all but `detail`, which is for operators. */
 export interface Failure {
   readonly kind: FailureKind;
   /** Stable code, `NOUN_PROBLEM`, never renamed; the list is in docs/failures.md. */
@@ -64,7 +64,7 @@ export interface Failure {
   /** English sentence that names the cause and the remedy; no secrets, no paths. */
   readonly message: string;
   readonly retryable: boolean;
-  /** Not before this many milliseconds, when the other side said so. */
+  /** The shortest wait before the next attempt, from a `Retry-After` of the engine or host. */
   readonly retryAfterMs?: number | undefined;
   /** For operators: exit codes, stderr tails, HTTP bodies. At most 4 KiB. */
   readonly detail?: string | undefined;

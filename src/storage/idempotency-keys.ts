@@ -3,7 +3,7 @@ import type { Database } from './database.ts';
 
 const KEY_LIFETIME = `interval '24 hours'`;
 
-/** Gives the key to this job, unless another call has it; waits for one that is about to. */
+/** Claims the key for this job, unless another call has it. A concurrent claim of it waits for the first to commit. */
 export async function claimKey(
   manager: EntityManager,
   key: UsedKey & { readonly jobId: string },
@@ -16,13 +16,13 @@ export async function claimKey(
     claim,
   );
   if (inserted.length > 0) return { claimed: true };
-  // Locked before it is judged: a statement that waited for the lock would not see the job that came with the key.
+  // Locked first: a statement that waits for the lock has a snapshot without the job that came with the key.
   const [first]: { job_id: string; input_hash: string; created_at: Date }[] = await manager.query(
     `SELECT job_id, input_hash, created_at FROM idempotency_keys
      WHERE tenant_id = $1 AND operation = $2 AND key = $3 FOR UPDATE`,
     place,
   );
-  // Swept in between, so it is free.
+  // A sweep deleted it meanwhile.
   if (first === undefined) return claimKey(manager, key);
   const [, renewed]: [unknown, number] = await manager.query(
     `UPDATE idempotency_keys AS k SET input_hash = $4, job_id = $5, created_at = $6
@@ -40,7 +40,7 @@ export async function claimKey(
   };
 }
 
-/** The job that an earlier call with the key made or changed, if it is still there. */
+/** The job that an earlier call with the key created or changed, if it still exists. */
 export async function earlierClaim(
   database: Database,
   key: UsedKey,
@@ -56,7 +56,7 @@ export async function earlierClaim(
   return { claimed: false, jobId: first.job_id, sameInput, firstUsedAt: first.created_at };
 }
 
-/** Removes keys that mean nothing any more, so that the table does not grow for ever. */
+/** Deletes keys past their lifetime. */
 export async function deleteOldKeys(database: Database, now: Date, limit: number): Promise<void> {
   await database.query(
     `DELETE FROM idempotency_keys WHERE (tenant_id, operation, key) IN (
@@ -66,12 +66,12 @@ export async function deleteOldKeys(database: Database, now: Date, limit: number
   );
 }
 
-/** An idempotency key as a call came with it. */
+/** The idempotency key of a call. */
 export interface UsedKey {
   readonly tenantId: string;
   readonly operation: string;
   readonly key: string;
-  /** Of the whole input: the same key with another input is refused. */
+  /** Of the whole input; the key with another input is refused. */
   readonly inputHash: string;
   readonly now: Date;
 }

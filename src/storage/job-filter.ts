@@ -2,7 +2,7 @@ import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import type { DateRange, JobFilter } from '../domain/job-list.ts';
 import { rankOf } from './job-rows.ts';
 
-/** Adds the tenant wall and the filter to a query over `jobs` aliased `job`. */
+/** Restricts a query over `jobs`, aliased `job`, to the tenant and the filter. */
 export function filterJobs<Row extends ObjectLiteral>(
   query: SelectQueryBuilder<Row>,
   tenantId: string,
@@ -52,7 +52,7 @@ function within<Row extends ObjectLiteral>(
   }
 }
 
-/** Prefix search: of the id, the external id, the file name in any case, or a whole tag. */
+/** Prefix search in the id, the external id, the file name (in any case) and the tags. */
 function search<Row extends ObjectLiteral>(query: SelectQueryBuilder<Row>, text: string): void {
   const prefix = `${text.replace(/[\\%_]/g, '\\$&')}%`;
   query.andWhere(

@@ -5,18 +5,18 @@ import { CHANNELS } from './channels.ts';
 import { createClient, endClient } from './database-client.ts';
 
 export interface JobListenerHandlers {
-  /** A job was changed, inserted or deleted by any server, and that is committed. */
+  /** After the commit of a job's insert, change or deletion by any server. */
   onJobChanged(jobId: string): void;
   onJobsWaiting(queue: QueueName): void;
   onJobsTimed(): void;
-  /** Listening began (again): whatever happened before may have gone unheard. */
+  /** Listening started, or started again: earlier notifications may have been missed. */
   onListening(): void;
 }
 
 const RECONNECT_MS = 1000;
-const ASK_MS = 5000;
+const CHECK_MS = 5000;
 
-/** Hears what other servers commit, over a connection of its own that is made again whenever it breaks. */
+/** Receives the notifications of what other servers commit, over a connection of its own, which it renews. */
 export class JobListener {
   readonly #url: string;
   readonly #handlers: JobListenerHandlers;
@@ -35,21 +35,21 @@ export class JobListener {
   async start(): Promise<void> {
     const client = createClient(this.#url, 'listener');
     client.on('error', (err) => this.#broken(client, err));
-    client.on('end', () => this.#broken(client, new Error('the connection ended')));
-    client.on('notification', ({ channel, payload }) => this.#heard(channel, payload ?? ''));
+    client.on('end', () => this.#broken(client, new Error('the connection was closed')));
+    client.on('notification', ({ channel, payload }) => this.#receive(channel, payload ?? ''));
     this.#client = client;
     try {
       await client.connect();
       for (const channel of Object.values(CHANNELS)) await client.query(`LISTEN ${channel}`);
       this.#handlers.onListening();
-      this.#timer = setTimeout(() => void this.#ask(client), ASK_MS);
+      this.#timer = setTimeout(() => void this.#check(client), CHECK_MS);
     } catch (err) {
       this.#broken(client, err);
     }
   }
 
-  /** A listener that hears nothing can't tell peace from a server that is gone, so it asks. */
-  async #ask(client: pg.Client): Promise<void> {
+  /** Silence can also mean that the server is gone, so an idle connection is checked. */
+  async #check(client: pg.Client): Promise<void> {
     try {
       await client.query('SELECT 1');
     } catch (err) {
@@ -57,10 +57,10 @@ export class JobListener {
       return;
     }
     if (!this.#closed && client === this.#client)
-      this.#timer = setTimeout(() => void this.#ask(client), ASK_MS);
+      this.#timer = setTimeout(() => void this.#check(client), CHECK_MS);
   }
 
-  #heard(channel: string, payload: string): void {
+  #receive(channel: string, payload: string): void {
     if (channel === CHANNELS.jobChanged) this.#handlers.onJobChanged(payload);
     else if (channel === CHANNELS.jobsWaiting) this.#handlers.onJobsWaiting(payload as QueueName);
     else this.#handlers.onJobsTimed();
@@ -69,7 +69,7 @@ export class JobListener {
   #broken(client: pg.Client, err: unknown): void {
     if (this.#closed || client !== this.#client) return;
     this.#client = null;
-    this.#log.warn({ err }, 'no longer hearing of changes in the database; listening again soon');
+    this.#log.warn({ err }, 'lost the connection for notifications of the database; reconnecting');
     void endClient(client);
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.start(), RECONNECT_MS);

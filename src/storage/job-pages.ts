@@ -27,10 +27,10 @@ interface Position {
 }
 
 /**
- * A page by keyset: rows after the cursor's (value, id), so that rows inserted or removed meanwhile neither repeat nor
- * hide others. Jobs without a value come last, whatever the direction.
+ * A page by keyset: the rows after the cursor's (value, id), so that rows inserted or deleted meanwhile neither repeat
+ * nor hide others. Jobs without a value come last in either direction.
  *
- * @throws ValidationError for a cursor that is none of ours or belongs to another order.
+ * @throws ValidationError for an invalid cursor, and for one of another order.
  */
 export async function pageOfJobs(
   database: Database,
@@ -59,8 +59,8 @@ export async function pageOfJobs(
 }
 
 /**
- * The rows from the page's beginning on, nearest first: for a page from the end that is the last one first. Rows with and
- * rows without a value are parts of their own, so that one index serves both directions with nulls last.
+ * The rows from the start of the page on; for a page from the end, from its last row backward. Rows with and rows
+ * without a value are separate parts, so that one index serves both directions with nulls last.
  */
 export function pageParts(
   database: Database,
@@ -83,7 +83,7 @@ export function pageParts(
     if (after !== null && isHere(after)) sql.andWhere(...beyond(column, direction, after, 'after'));
     if (before !== null && isHere(before))
       sql.andWhere(...beyond(column, opposite(direction), before, 'before'));
-    // As the index has it, forward or backward; there are no nulls to be put anywhere.
+    // As the index is ordered, read forward or backward. A part has no nulls, or only nulls.
     const nulls = sorting === 'DESC' ? 'NULLS LAST' : 'NULLS FIRST';
     return [
       sql.orderBy(`job.${property}`, sorting, nullable ? nulls : undefined).addOrderBy('job.id', sorting),
@@ -97,7 +97,7 @@ const opposite = (direction: 'ASC' | 'DESC'): 'ASC' | 'DESC' => (direction === '
 const jsonOf = (value: unknown): Position['value'] =>
   value instanceof Date ? value.toISOString() : (value as Position['value']);
 
-/** Rows after `position` in a part. As one comparison it is a place in the index; taken apart it filters all rows before. */
+/** Rows after `position` in a part. A row comparison starts in the index there; with AND and OR it would filter all rows before. */
 function beyond(
   column: string,
   direction: 'ASC' | 'DESC',

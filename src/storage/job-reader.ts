@@ -186,7 +186,7 @@ export async function readSnapshots(
   );
 }
 
-/** No place is counted beyond this: the answer would be stale before it arrived, and counting costs. */
+/** Positions are not counted further: such a count is slow, and out of date at once. */
 const MAX_POSITION = 10_000;
 
 async function queuePositions(
@@ -205,7 +205,7 @@ async function queuePositions(
          (SELECT 1 FROM jobs w WHERE j.admitted_at IS NULL AND w.status = 'QUEUED' AND w.admitted_at IS NULL AND w.queue = j.queue
             AND w.priority >= j.priority AND (w.priority > j.priority OR (w.queued_at, w.id) < (j.queued_at, j.id))
           LIMIT ${MAX_POSITION})) AS few) AS ahead
-       -- The measured time between starts of the queue's last jobs.
+       -- The mean time between the starts of the last jobs of the queue.
        LEFT JOIN LATERAL (SELECT extract(epoch FROM max(started_at) - min(started_at)) * 1000 / nullif(count(*) - 1, 0) AS ms
          FROM (SELECT started_at FROM jobs s WHERE s.queue = j.queue AND s.tenant_id = j.tenant_id AND s.started_at > now() - interval '1 hour'
            ORDER BY started_at DESC NULLS LAST LIMIT 50) AS recent) AS pace ON true

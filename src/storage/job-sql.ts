@@ -2,8 +2,8 @@ import type { EntitySchema } from 'typeorm';
 import { type JobRow, JobTable } from './tables.ts';
 
 /**
- * Whole rows of `jobs` in plain SQL. TypeORM's builder takes milliseconds of CPU for each statement on a table
- * this wide, and a job's way from submit to worker has several; the columns still come from tables.ts alone.
+ * Rows in plain SQL, with the columns of tables.ts. On a table as wide as `jobs`, TypeORM's query builder takes
+ * milliseconds of CPU for each statement, and a job has several on its way to a worker.
  */
 interface Column {
   readonly property: keyof JobRow;

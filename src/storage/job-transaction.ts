@@ -12,10 +12,10 @@ import { moveOffset, type ProjectorOffset, type QuarantinedEvent, quarantine } f
 import type { JobRow } from './tables.ts';
 import { writeUpdates } from './write-updates.ts';
 
-/** Rows of one database transaction; what it changes is announced by `announce`, at its end. */
+/** The jobs in one database transaction. Its notifications are sent at its end, and delivered after the commit. */
 export class JobTransaction {
   readonly #manager: EntityManager;
-  /** Rows as they are now in this transaction, so that an update needs no second read. */
+  /** Locked rows as they are in this transaction, so that an update needs no second read. */
   readonly #rows = new Map<string, JobRow>();
   /** Pairs of channel and payload. */
   readonly #news: (readonly [channel: string, payload: string])[] = [];
@@ -27,7 +27,7 @@ export class JobTransaction {
   /** Locks the jobs until the end of the transaction; ids that do not exist are missing in the result. */
   async lock(ids: readonly string[]): Promise<ReadonlyMap<string, StoredJob>> {
     if (ids.length === 0) return new Map();
-    // One order for all, so that two transactions can't lock each other out.
+    // In one order in all transactions, against deadlocks.
     const raw: Record<string, unknown>[] = await this.#manager.query(
       'SELECT * FROM jobs WHERE id = ANY($1) ORDER BY id FOR UPDATE',
       [ids],
@@ -69,7 +69,7 @@ export class JobTransaction {
   }
 
   async delete(ids: readonly string[]): Promise<void> {
-    // The recording goes with its last job, at the next sweep.
+    // The next sweep deletes the recording of the last job.
     await this.#manager.query(
       `WITH gone AS (DELETE FROM jobs WHERE id = ANY($1) RETURNING upload_id)
        UPDATE uploads SET expires_at = least(expires_at, now()) WHERE id IN (SELECT upload_id FROM gone)
@@ -79,7 +79,7 @@ export class JobTransaction {
     for (const id of ids) this.#notify(CHANNELS.jobChanged, id);
   }
 
-  /** Keys older than 24 h are free again. A concurrent claim of the same key waits for the first to end. */
+  /** A key may be claimed again after 24 h. A concurrent claim of it waits for the first transaction to end. */
   claimKey(key: UsedKey & { readonly jobId: string }): Promise<KeyClaim> {
     return claimKey(this.#manager, key);
   }
@@ -97,7 +97,7 @@ export class JobTransaction {
     this.#news.push([channel, payload]);
   }
 
-  /** Tells every server what changed, once this is committed. Postgres folds what is said twice. */
+  /** Notifies every server with the commit. Postgres removes duplicates. */
   async announce(): Promise<void> {
     if (this.#news.length === 0) return;
     const [channels, payloads] = [0, 1].map((part) => this.#news.map((pair) => pair[part]));

@@ -61,7 +61,7 @@ export function toJobView(row: JobRow): JobView {
 
 const secondsOf = (ms: number | null): number | null => (ms === null ? null : ms / 1000);
 
-/** What is stored; a running job's live progress is laid over it by the hub. */
+/** From the row. For a running job, the hub's live progress takes its place. */
 function progressOf(row: JobRow): ProgressView {
   const completed = row.status === 'COMPLETED';
   const total = row.audioDurationMs;

@@ -3,27 +3,27 @@ import type { Logger } from '../observability/logger.ts';
 import { sleep, unlessAborted } from '../process/wait.ts';
 import { createClient, endClient } from './database-client.ts';
 
-/** Any number will do, as long as every server uses the same. */
+/** An arbitrary number that every server uses. */
 const LEADER_LOCK = 7_221_906;
 const STEP_MS = 1000;
-/** A leader not seen for this long is deposed: it hangs, or its machine is gone without a word. */
+/** A leader that was not seen for this time is deposed: it hangs, or its machine is gone. */
 const DEPOSE_AFTER_SECONDS = 3;
-/** What the loops have in hand may hang on the very thing that ended the leadership. */
+/** How long to wait for the loops to end: they may hang on the outage that ended the leadership. */
 const LET_GO_MS = 10_000;
 
 export interface LeadershipOptions {
   readonly url: string;
   readonly serverId: string;
   readonly log: Logger;
-  /** Does the leader's work until the signal aborts; called again each time leadership is won. */
+  /** Does the leader's work until the signal aborts; called each time this server becomes the leader. */
   lead(signal: AbortSignal): Promise<void>;
 }
 
 /**
- * Lets one of several servers run the background loops. A session-level advisory lock decides; when the
- * leader dies its connection closes and Postgres frees the lock at once. A leader that only hangs (a stopped
- * process keeps its connections) is deposed by ending its backend. What the loops write is guarded by
- * itself (row locks, the projector's offset), so a deposed leader that wakes up does no harm.
+ * Lets one of several servers run the background loops. A session-level advisory lock decides: when the leader dies,
+ * its connection closes and Postgres releases the lock. A leader that only hangs (a suspended process keeps its
+ * connections) is deposed by terminating its backend. What the loops write has guards of its own (row locks, the
+ * projector's offset), so a deposed leader that continues does no harm.
  */
 export class Leadership {
   readonly #options: LeadershipOptions;
@@ -54,17 +54,17 @@ export class Leadership {
     const { signal } = this.#closing;
     while (!signal.aborted) {
       try {
-        // The loops are not made to run twice at once; while they hang, others may lead.
+        // The loops never run twice in one process; while they hang, another server may lead.
         await unlessAborted(this.#work, signal);
         await this.#campaign(signal);
       } catch (err) {
-        if (!signal.aborted) this.#options.log.warn({ err }, 'leadership was interrupted; trying again');
+        if (!signal.aborted) this.#options.log.warn({ err }, 'leadership interrupted; retrying');
       }
       await sleep(STEP_MS, signal);
     }
   }
 
-  /** One connection's worth of waiting for the lock and, once it is won, leading. */
+  /** Waits for the lock on one connection, and leads while it lasts. */
   async #campaign(signal: AbortSignal): Promise<void> {
     const client = createClient(this.#options.url, 'leadership');
     const broken = new AbortController();
@@ -86,11 +86,11 @@ export class Leadership {
   async #lead(client: pg.Client, alive: AbortSignal): Promise<void> {
     const { log, serverId, lead } = this.#options;
     const deposed = new AbortController();
-    log.info({ serverId }, 'leading: running the background loops');
+    log.info({ serverId }, 'this server leads and runs the background loops');
     this.#leading = true;
     const leading = AbortSignal.any([alive, deposed.signal]);
     this.#work = lead(leading)
-      .catch((err: unknown) => log.error({ err }, 'the background loops failed'))
+      .catch((err: unknown) => log.error({ err }, 'background loops failed'))
       .finally(() => deposed.abort());
     try {
       while (!leading.aborted) {
@@ -106,7 +106,7 @@ export class Leadership {
       this.#leading = false;
       deposed.abort();
       await unlessAborted(this.#work, AbortSignal.timeout(LET_GO_MS)).catch(() => undefined);
-      log.info({ serverId }, 'no longer leading');
+      log.info({ serverId }, 'this server no longer leads');
     }
   }
 }
@@ -125,5 +125,5 @@ async function deposeSilentLeader(client: pg.Client, log: Logger): Promise<void>
       WHERE l.seen_at < now() - make_interval(secs => $2)`,
     [LEADER_LOCK, DEPOSE_AFTER_SECONDS],
   );
-  for (const row of rows) log.warn({ serverId: row.server_id }, 'the leader went silent and was deposed');
+  for (const row of rows) log.warn({ serverId: row.server_id }, 'deposed a leader that stopped responding');
 }

@@ -1,15 +1,15 @@
 import type { Logger } from '../observability/logger.ts';
 import { MIGRATIONS, openDatabase } from './database.ts';
 
-/** Any number will do, as long as every server uses the same. */
+/** An arbitrary number that every server uses. */
 const MIGRATION_LOCK = 7_221_905;
 
-/** The database is on a schema this server does not know, or lacks migrations. */
+/** The schema of the database is newer than this server's, or migrations are missing. */
 export class SchemaMismatchError extends Error {
   override readonly name = 'SchemaMismatchError';
 }
 
-/** Brings the database to this version's schema; concurrent calls wait for one another. */
+/** Migrates the database to the schema of this version. Concurrent calls wait for each other. */
 export async function migrate(databaseUrl: string, log: Logger): Promise<void> {
   const database = await openDatabase({ url: databaseUrl, poolSize: 2, log });
   try {
@@ -42,13 +42,13 @@ async function refuseUnknownSchema(database: Database): Promise<void> {
   const unknown = (await appliedMigrations(database)).filter((name) => !known.has(name));
   if (unknown.length > 0) {
     throw new SchemaMismatchError(
-      `The database has migrations that this version does not know (${unknown.join(', ')}). ` +
-        'It was used by a newer version: start that version, or restore the backup taken before it.',
+      `The database has migrations that this version lacks (${unknown.join(', ')}), so a newer version used it. ` +
+        'Start that version, or restore the backup taken before it.',
     );
   }
 }
 
-/** @throws SchemaMismatchError naming what is missing or unknown and what to do. */
+/** @throws SchemaMismatchError with the migrations and a remedy. */
 export async function assertSchemaIsCurrent(database: Database): Promise<void> {
   await refuseUnknownSchema(database);
   const applied = new Set(await appliedMigrations(database));

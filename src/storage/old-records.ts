@@ -3,7 +3,7 @@ import { deleteOldKeys } from './idempotency-keys.ts';
 
 const ROWS_A_SWEEP = 5000;
 
-/** Removes what nobody asks for any more besides jobs and uploads: idempotency keys, quarantined events, models. */
+/** Removes idempotency keys, quarantined events and models that are past their time. */
 export async function deleteOldRecords(database: Database, now: Date): Promise<void> {
   await deleteOldKeys(database, now, ROWS_A_SWEEP);
   await database.query(

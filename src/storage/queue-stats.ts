@@ -2,16 +2,16 @@ import type { QueueStatsView } from '../domain/queue-view.ts';
 import type { QueueName } from '../domain/vocabulary.ts';
 import type { Database } from './database.ts';
 
-/** An answer is kept for as long as this many times what it took to find, so that asking never fills the database. */
+/** A result is reused for this many times the time it took, so that callers can't overload the database. */
 const REST_FACTOR = 10;
 const MIN_AGE_MS = 1000;
 const MAX_AGE_MS = 10_000;
-/** Medians are of the newest jobs of a tenant; more would not change them. */
+/** Percentiles are of the newest jobs of each tenant; more would hardly change them. */
 const SAMPLE_SIZE = 10_000;
 
 type Stats = (queue: QueueName | null, since: Date, now: Date) => Promise<StoredQueueStats>;
 
-/** The counts and paces of a queue, found once for all who ask within a second or so. */
+/** Counts and durations of a queue; calls within about a second share one result. */
 export function createQueueStats(database: Database): Stats {
   const answers = new Map<string, { readonly stats: Promise<StoredQueueStats>; freshUntil: number }>();
   return (queue, since, now) => {
@@ -37,7 +37,7 @@ export function createQueueStats(database: Database): Stats {
   };
 }
 
-/** Of the jobs that are not over. Each status has a partial index that holds all that is counted. */
+/** Counts of unfinished jobs and dead letters. Each status has a partial index with all that is counted. */
 export function waitingStatement(queue: string | null): string {
   const here = queue === null ? '' : 'AND queue = $1';
   return `SELECT
@@ -55,7 +55,7 @@ export function waitingStatement(queue: string | null): string {
         FROM jobs WHERE status = 'QUEUED' AND admitted_at IS NULL ${here}) AS waiting`;
 }
 
-/** Of what began or ended in the window; by tenant, as the indexes are. */
+/** Of jobs that started or ended in the window; by tenant, as the indexes are. */
 export function pacesStatement(queue: string | null): string {
   const here = queue === null ? '' : 'AND j.queue = $2';
   const quantiles = (from: string, to: string) =>

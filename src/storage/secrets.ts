@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Database } from './database.ts';
 
-/** A secret that all servers of one database share; the first to ask makes it. At least 256 bits, base64url. */
+/** A secret that all servers of one database share; the first call creates it. 256 bits, base64url. */
 export async function sharedSecret(database: Database, name: string): Promise<string> {
   const made = randomBytes(32).toString('base64url');
   await database.query('INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING', [

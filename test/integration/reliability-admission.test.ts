@@ -5,7 +5,7 @@ import { admitFairly } from '../../src/leader/admission.ts';
 import { CANDIDATES, createJobSchedule, FREE_PLACES } from '../../src/storage/job-schedule.ts';
 import { openTestStorage, type TestStorage } from '../support/storage.ts';
 
-/** Who may run next, decided by Postgres alone. */
+/** Which jobs run next, against Postgres alone. */
 let storage: TestStorage;
 beforeAll(async () => {
   storage = await openTestStorage();
@@ -17,7 +17,7 @@ beforeEach(() =>
     UPDATE queues SET paused_at = NULL, concurrency = 100`),
 );
 
-/** Waiting whisper jobs, the first one the oldest; a priority for each when none is said. */
+/** Waiting whisper jobs, the first one the oldest; of all priorities by default. */
 async function waiting(tenant: string, count: number, priority: number | null = null): Promise<void> {
   await storage.database.query(
     `INSERT INTO jobs (id, tenant_id, status, queue, priority, engines, source_url, model, timestamps, diarize,
@@ -57,7 +57,7 @@ describe('admission', () => {
     expect(countsOf((await admit(15)).map((job) => job.priority))).toEqual(WEIGHTED);
   });
 
-  it('keeps to the weights when places come free one at a time', async () => {
+  it('keeps to the weights when places become free one at a time', async () => {
     await waiting('ten_a', 100);
     const schedule = createJobSchedule(storage.database);
     const priorities: string[] = [];
@@ -71,7 +71,7 @@ describe('admission', () => {
     expect(countsOf(priorities)).toEqual(WEIGHTED);
   });
 
-  it('prefers the tenant that has least running, however much the other has waiting', async () => {
+  it('prefers the tenant with the fewest running jobs, however many of the other wait', async () => {
     await waiting('ten_a', 50, 2);
     await admit(10);
     await waiting('ten_b', 5, 2);
@@ -79,7 +79,7 @@ describe('admission', () => {
     expect(await tenantsOf((await admit(15)).map((job) => job.id))).toEqual(Array(5).fill('ten_b'));
   });
 
-  it('takes turns between tenants that have the same running, the oldest of each first', async () => {
+  it('alternates between tenants with as many running jobs, the oldest job of each first', async () => {
     await waiting('ten_a', 20, 2);
     await waiting('ten_b', 20, 2);
     const jobs = await admit(10);
@@ -92,7 +92,7 @@ describe('admission', () => {
     expect(row).toEqual({ oldest: true });
   });
 
-  it('obeys a tenant’s own limit', async () => {
+  it('respects the limit of a tenant', async () => {
     await waiting('ten_a', 20, 2);
     await storage.database.query(`UPDATE tenants SET max_running_jobs = 3 WHERE id = 'ten_a'`);
 
@@ -100,7 +100,7 @@ describe('admission', () => {
     expect(await admit(20)).toHaveLength(0);
   });
 
-  it('obeys the queue’s concurrency, and a pause', async () => {
+  it('respects the concurrency and the pause of a queue', async () => {
     await waiting('ten_a', 20, 2);
     await storage.database.query(`UPDATE queues SET concurrency = 4 WHERE name = 'whisper'`);
     expect(await admit(10)).toHaveLength(4);
@@ -109,7 +109,7 @@ describe('admission', () => {
     expect(await admit(10)).toHaveLength(0);
   });
 
-  it('gives no job to two servers that admit at the same moment', async () => {
+  it('admits each job once when several servers admit at the same time', async () => {
     await waiting('ten_a', 200, 2);
     const batches = await Promise.all(Array.from({ length: 5 }, () => admit(20)));
     const ids = batches.flat().map((job) => job.id);
@@ -132,7 +132,7 @@ const nodesOf = (node: PlanNode): readonly PlanNode[] => [node, ...(node.Plans ?
 describe('with 200 000 jobs waiting', () => {
   const PLACES = 20;
 
-  it('admission reads by index, and only what it may choose from, with either kind of plan', async () => {
+  it('reads the candidates of admission alone, by index, with custom and generic plans', async () => {
     await waiting('ten_a', 100_000);
     await waiting('ten_b', 100_000);
     await storage.database.query('ANALYZE jobs');
@@ -141,7 +141,7 @@ describe('with 200 000 jobs waiting', () => {
         const scans = await scansOf(`${name} ${mode}`, text, mode);
         const rows = scans.reduce((sum, node) => sum + node['Actual Rows'] * node['Actual Loops'], 0);
         expect(scans.map((node) => node['Node Type'])).not.toContain('Seq Scan');
-        // Each tenant's share in each priority, and a step from tenant to tenant.
+        // Of each tenant in each priority, and for each step to the next tenant.
         expect(rows).toBeLessThanOrEqual(JOB_PRIORITIES.length * 2 * (PLACES + 2));
       }
     }
@@ -149,7 +149,7 @@ describe('with 200 000 jobs waiting', () => {
     expect(await admit(PLACES)).toHaveLength(PLACES);
   });
 
-  /** What a statement reads of the jobs' table when it is executed. */
+  /** The scans of `jobs` that an execution of the statement makes. */
   async function scansOf(name: string, text: string, mode: string): Promise<readonly PlanNode[]> {
     const session = storage.database.createQueryRunner();
     try {

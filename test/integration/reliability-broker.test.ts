@@ -6,14 +6,14 @@ import { deleteTask, laneState } from '../../src/messaging/tasks.ts';
 import { type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
 import { endWorker, eventually, typesOf } from '../support/worker-rig.ts';
 
-/** What happens while NATS is away, comes back without what it held, or has no room left. */
+/** NATS is down, loses its data, or has no disk space left. */
 let rig: FaultRig;
 beforeEach(async () => {
   rig = await startFaultRig();
 });
 afterEach(() => rig?.stop());
 
-test('a job that is submitted while NATS is down is taken, and runs when it is back', async () => {
+test('a job that is submitted while NATS is down is accepted, and runs once NATS is back', async () => {
   const script = 'patient/6/1000/20';
   await rig.spawnWorker();
   await rig.nats.kill();
@@ -25,7 +25,7 @@ test('a job that is submitted while NATS is down is taken, and runs when it is b
   expect((await rig.jobs.find(id))?.attempts).toHaveLength(1);
 });
 
-test('a run goes on through a crash of nats-server, and its subscriber sees every segment once', async () => {
+test('a run continues through a crash of nats-server, and its subscriber gets every segment once', async () => {
   const script = 'through/40/1000/80';
   await rig.spawnWorker();
   const id = await rig.submit(script);
@@ -42,7 +42,7 @@ test('a run goes on through a crash of nats-server, and its subscriber sees ever
   expect((await rig.jobs.find(id))?.attempts).toMatchObject([{ outcome: 'COMPLETED' }]);
 });
 
-test('a cancel while NATS is down is kept, and told when it is back', async () => {
+test('a cancel while NATS is down is stored, and sent once NATS is back', async () => {
   const worker = await rig.spawnWorker();
   const running = await rig.submit('canceled/400/1000/50');
   await rig.reaches(running, 3);
@@ -60,7 +60,7 @@ test('a cancel while NATS is down is kept, and told when it is back', async () =
   await endWorker(worker);
 });
 
-test('when NATS loses its disk, unfinished jobs run again and finished ones stay as they are', async () => {
+test('when NATS loses its data, unfinished jobs run again and finished ones do not change', async () => {
   const scripts = { done: 'done/4/1000/20', running: 'running/60/1000/60', waiting: 'waiting/4/1000/20' };
   await rig.spawnWorker();
   const done = await rig.submit(scripts.done);
@@ -90,7 +90,7 @@ async function taskOf(id: string, after = 0): Promise<number> {
   return sequence;
 }
 
-test('a task that vanished from its lane is published again', async () => {
+test('a task that disappeared from its lane is published again', async () => {
   const script = 'vanished/4/1000/20';
   const id = await rig.submit(script);
   const first = await taskOf(id);
@@ -101,7 +101,7 @@ test('a task that vanished from its lane is published again', async () => {
   expect(await rig.completedTexts(id)).toEqual(textsOf(script));
 });
 
-test('a job whose task was acknowledged by mistake survives the loss of its worker', async () => {
+test('a job whose task was deleted while it ran continues after the loss of its worker', async () => {
   const script = 'stray/30/1000/60';
   const worker = await rig.spawnWorker();
   const id = await rig.submit(script);
@@ -113,7 +113,7 @@ test('a job whose task was acknowledged by mistake survives the loss of its work
   expect(await rig.completedTexts(id)).toEqual(textsOf(script));
 });
 
-test('a task whose publication was not noted is published again, and its job runs once', async () => {
+test('a task whose publication was not recorded is published again, and its job runs once', async () => {
   const script = 'unnoted/4/1000/20';
   const id = await rig.submit(script);
   await taskOf(id);
@@ -132,13 +132,13 @@ test('a task whose publication was not noted is published again, and its job run
   expect((await rig.eventsOf(id)).filter((event) => event.type === 'started')).toHaveLength(1);
 });
 
-test('a job that ended while its events wait for the database is not run again', async () => {
+test('a job that ended does not run again while its events wait for the database', async () => {
   const id = await rig.submit('lagging/10/1000/60');
   await rig.spawnWorker();
   await rig.reaches(id, 2);
   const session = new pg.Client({ connectionString: rig.databaseUrl });
   await session.connect();
-  // What moves the offset waits for this, and so do all events.
+  // The projector waits for this lock, and so do all events.
   await session.query('BEGIN; SELECT 1 FROM projector_offset FOR UPDATE');
   await eventually(async () => (await rig.eventsOf(id)).at(-1)?.type === 'completed', 'the run ends');
   await eventually(async () => {
@@ -152,7 +152,7 @@ test('a job that ended while its events wait for the database is not run again',
   expect(typesOf(await rig.eventsOf(id))).toEqual(['started', 'audio', 'segments', 'completed']);
 });
 
-test('a full disk stops jobs without losing any, and they go on when there is room again', async () => {
+test('a full disk stops jobs without losing any, and they continue once there is space', async () => {
   const script = 'full/40/1000/60';
   await rig.spawnWorker();
   const id = await rig.submit(script);
@@ -162,7 +162,7 @@ test('a full disk stops jobs without losing any, and they go on when there is ro
   await manager.streams.update(STREAMS.events, { max_bytes: state.bytes });
   const other = await rig.submit('meanwhile/4/1000/20');
   const stored = (await manager.streams.info(STREAMS.events)).state.last_seq;
-  // The worker has given up its run by then, as it could store nothing for so long.
+  // By then the worker has stopped its run, as it could store no event for too long.
   await eventually(async () => {
     const { ack_floor, num_redelivered } = await manager.consumers.info(STREAMS.tasks, 'lane_whisper_normal');
     return num_redelivered > 0 && ack_floor.stream_seq === 0;

@@ -10,7 +10,7 @@ import { migrate } from '../../src/storage/migrate.ts';
 import { type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
 import { eventually } from '../support/worker-rig.ts';
 
-/** What happens while Postgres is away, and when it comes back as it was before. */
+/** Postgres is down, or is restored from a backup. */
 const log = createLogger('test', 'silent');
 let directory: string;
 let postgres: LocalService;
@@ -36,7 +36,7 @@ const SUBMIT = `mutation ($input: SubmitJobInput!) {
   submitJob(input: $input) { ... on SubmitJobPayload { job { id } } } }`;
 const JOB = 'query ($id: ID!) { job(id: $id) { status } }';
 
-test('while Postgres is down, calls fail fast and may be repeated; a run goes on, and its events are caught up with', async () => {
+test('while Postgres is down, calls fail fast and may be retried; a run continues, and its events are applied later', async () => {
   const script = 'unheard/30/1000/80';
   const id = await rig.submit(script);
   await rig.reaches(id, 4);
@@ -59,11 +59,11 @@ test('while Postgres is down, calls fail fast and may be repeated; a run goes on
   expect((await rig.jobs.finished(later)).status).toBe('COMPLETED');
 });
 
-test('a database restored from a backup learns from NATS what has happened since, without a second run', async () => {
+test('a restored backup of the database catches up from NATS, without a second run', async () => {
   const script = 'restored/20/1000/40';
   const id = await rig.submit(script);
   await rig.reaches(id, 2);
-  // A backup needs the database to itself, and is taken while the job runs.
+  // CREATE DATABASE … TEMPLATE needs the database without connections. The job runs on meanwhile.
   await rig.servers[0]?.stop();
   await asAdministrator('CREATE DATABASE backup TEMPLATE transcription');
   const between = await rig.startServer();

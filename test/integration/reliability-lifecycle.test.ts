@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
 import { endWorker, eventually } from '../support/worker-rig.ts';
 
-/** Retries, dead letters, pauses, times and cancels, from the API to a worker and back. */
+/** Retries, dead letters, pauses, schedules and cancels, from the API to a worker and back. */
 let rig: FaultRig;
 beforeAll(async () => {
   rig = await startFaultRig();
@@ -53,7 +53,7 @@ async function bulkOf(mutation: string, input: object): Promise<unknown> {
   return (await rig.client.request<Record<string, unknown>>(bulk(mutation), { input }))[mutation];
 }
 
-test('a failure that may pass is tried again when the other side said, and the wait is seen', async () => {
+test('a retryable failure is retried after the wait that the engine asked for, which the job shows', async () => {
   const script = 'wait/6/1000/20';
   const id = await rig.submit(`${script}?fail=RATE_LIMITED@1&retryAfterMs=1500&after=3`);
   await eventually(async () => (await jobOf(id)).status === 'RETRYING', 'it waits for its next attempt');
@@ -67,7 +67,7 @@ test('a failure that may pass is tried again when the other side said, and the w
   expect(events.findLast((event) => event.type === 'started')).toMatchObject({ attempt: 2, segmentCount: 3 });
 });
 
-test('a failure that will not pass ends the job at once, and a human may still try it again', async () => {
+test('a permanent failure ends the job at once, and the job can be retried by hand', async () => {
   const script = 'byhand/4/1000/20';
   const id = await rig.submit(`${script}?fail=AUDIO@1&after=2`);
   await rig.jobs.finished(id);
@@ -84,7 +84,7 @@ test('a failure that will not pass ends the job at once, and a human may still t
   ]);
 });
 
-test('jobs that gave up are listed by cause, and requeued only when their number is as expected', async () => {
+test('dead letters are grouped by cause, and requeued only when their number is the expected one', async () => {
   const script = 'gaveup/4/1000/10';
   const tags = ['requeued'];
   const ids = [1, 2].map(() => rig.submit(`${script}?fail=INTERNAL@1.2.3`, { tags }));
@@ -109,7 +109,7 @@ test('jobs that gave up are listed by cause, and requeued only when their number
   expect(await deadLetters('requeued')).toEqual([]);
 });
 
-test('a dead letter that is discarded leaves the list, and stays readable', async () => {
+test('a discarded dead letter is no longer listed, and stays readable', async () => {
   const id = await rig.submit('discarded/4/1000/10?fail=INTERNAL@*', { tags: ['discarded'] });
   await rig.jobs.finished(id);
   const listed = await deadLetters('discarded');
@@ -124,7 +124,7 @@ test('a dead letter that is discarded leaves the list, and stays readable', asyn
   });
 });
 
-test('a paused queue starts nothing, and what waited runs when it is resumed', async () => {
+test('a paused queue starts no job, and its waiting jobs run when it is resumed', async () => {
   expect(await rig.client.request(PAUSE)).toMatchObject({ pauseQueue: { queue: { isPaused: true } } });
   const id = await rig.submit('paused/3/1000/10');
   const canceled = await rig.submit('canceled/3/1000/10');
@@ -136,18 +136,18 @@ test('a paused queue starts nothing, and what waited runs when it is resumed', a
   expect(await rig.eventsOf(canceled)).toEqual([]);
 });
 
-test('a job for later waits for its time', async () => {
+test('a scheduled job waits for its time', async () => {
   const scheduledFor = new Date(Date.now() + 1500);
   const id = await rig.submit('scheduled/3/1000/10', { scheduledFor: scheduledFor.toISOString() });
   expect(await jobOf(id)).toMatchObject({ status: 'SCHEDULED' });
-  // The server looks every 10 s by itself; a new time wakes it.
+  // Without a wake by the new job, the server would look only every 10 s.
   await eventually(async () => (await jobOf(id)).status === 'COMPLETED', 'it ran at its time', 6000);
 
   const [started] = (await rig.eventsOf(id)).filter((event) => event.type === 'started');
   expect(started?.at).toBeGreaterThanOrEqual(scheduledFor.getTime());
 });
 
-test('a job that is not done by its deadline fails, whether it runs or waits', async () => {
+test('a job that has not finished by its deadline fails, whether it runs or waits', async () => {
   const deadline = new Date(Date.now() + 2500).toISOString();
   const running = await rig.submit('slow/2/1000/10?hang=*&after=1', { deadline });
   await rig.reaches(running, 1);
@@ -163,7 +163,7 @@ test('a job that is not done by its deadline fails, whether it runs or waits', a
   });
 });
 
-test('a canceled run lets go within moments and keeps what it has', async () => {
+test('a canceled run stops at once and keeps its segments', async () => {
   const id = await rig.submit('letgo/1000/1000/50');
   await rig.reaches(id, 3);
   expect((await rig.jobs.cancel(id)).outcome).toBe('REQUESTED');
@@ -174,7 +174,7 @@ test('a canceled run lets go within moments and keeps what it has', async () => 
   expect((await rig.jobs.cancel(id)).outcome).toBe('ALREADY_FINAL');
 });
 
-test('a queue’s concurrency bounds what runs at once over all workers', async () => {
+test('the concurrency of a queue limits its running jobs over all workers', async () => {
   const set = (concurrency: number) =>
     rig.client.request(
       `mutation { setQueueConcurrency(input: { name: "whisper", concurrency: ${concurrency} }) { __typename } }`,

@@ -10,7 +10,7 @@ import { startServerProcess, type TestServer } from '../support/processes.ts';
 import { TransportDialogue } from '../support/transport-dialogue.ts';
 import { endWorker, eventually } from '../support/worker-rig.ts';
 
-/** What happens when servers die, hang, leave, or meet a database that is not theirs. */
+/** Servers die, hang, stop, or find a database with another schema. */
 let rig: FaultRig;
 beforeAll(async () => {
   rig = await startFaultRig();
@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => rig?.stop());
 
 const log = createLogger('test', 'silent');
-/** The promise is 5 s; a machine that also runs other tests gets some more. */
+/** The documented limit is 5 s; a machine that runs other tests too gets more. */
 const TAKEOVER_MS = 10_000;
 
 async function leaderId({ query }: FaultRig): Promise<string | null> {
@@ -30,13 +30,13 @@ async function leaderId({ query }: FaultRig): Promise<string | null> {
 }
 
 test.each(['SIGKILL', 'SIGSTOP'] as const)(
-  'another server takes over within seconds when the leader gets a %s, and the job in hand goes on',
+  'another server takes over within seconds after a %s of the leader, and the running job continues',
   async (signal) => {
     const script = `leaderless/40/1000/100`;
     const own = await startFaultRig({ servers: 2 });
     try {
       await own.spawnWorker();
-      await eventually(async () => (await leaderId(own)) !== null, 'somebody leads');
+      await eventually(async () => (await leaderId(own)) !== null, 'one server leads');
       const former = await leaderId(own);
       const leads = (server: TestServer) => server.output().includes(`"serverId":"${former}"`);
       const leader = own.servers.find(leads);
@@ -65,7 +65,7 @@ test.each(['SIGKILL', 'SIGSTOP'] as const)(
   },
 );
 
-test('a job is there once its submit was answered, and only once however often the call is repeated', async () => {
+test('a job exists once its submit was answered, and only once however often the call is repeated', async () => {
   const server = await rig.startServer();
   const input = { audio: { url: 'https://script.test/kept/3/1000/10' }, idempotencyKey: 'answered-once' };
   const { job } = await rig.clientOf(server).jobs.submit(input);
@@ -75,7 +75,7 @@ test('a job is there once its submit was answered, and only once however often t
   expect(again).toMatchObject({ replayed: true, job: { id: job?.id } });
 });
 
-test('calls with one key that were cut off by their server’s death make one job', async () => {
+test('calls with one key that are cut off by the death of their server create one job', async () => {
   const doomed = await rig.startServer();
   const idempotencyKey = 'cut-off-calls';
   const input = { audio: { url: 'https://script.test/cutoff/3/1000/10' }, idempotencyKey };
@@ -93,7 +93,7 @@ test('calls with one key that were cut off by their server’s death make one jo
   expect(rows).toEqual([{ id: first.job?.id }]);
 });
 
-test('a server that stops tells its subscribers to come back, and they lose nothing on another one', async () => {
+test('subscribers of a server that stops are asked to reconnect, and lose nothing on another server', async () => {
   const script = 'moved/30/1000/60';
   const worker = await rig.spawnWorker();
   const leaving = await rig.startServer();
@@ -121,12 +121,12 @@ test('a server that stops tells its subscribers to come back, and they lose noth
 
 test.each([
   [
-    'one that a newer version has used',
+    'that a newer version has used',
     `INSERT INTO migrations (timestamp, name) VALUES (9, 'Tomorrow9')`,
     'Tomorrow9',
   ],
-  ['one that lacks a migration', 'DELETE FROM migrations', 'npm run migrate'],
-])('a server refuses %s, and says what to do', async (_case, change, words) => {
+  ['that lacks a migration', 'DELETE FROM migrations', 'npm run migrate'],
+])('a server refuses a database %s, with a remedy', async (_case, change, words) => {
   const database = await createTestDatabase();
   try {
     await queryAt(database.url, change);
@@ -139,7 +139,7 @@ test.each([
   }
 });
 
-test('migrations that run at the same time wait for one another', async () => {
+test('concurrent migrations wait for each other', async () => {
   const database = await createTestDatabase();
   try {
     await queryAt(database.url, 'DROP SCHEMA public CASCADE; CREATE SCHEMA public');

@@ -5,7 +5,7 @@ import { aTask } from '../support/builders.ts';
 import { type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
 import { endWorker, eventually, segmentsOf, typesOf } from '../support/worker-rig.ts';
 
-/** What happens to jobs when their workers die, freeze, leave or are handed the same task twice. */
+/** Workers die, freeze, stop, or get the same task twice. */
 let rig: FaultRig;
 beforeAll(async () => {
   rig = await startFaultRig();
@@ -15,7 +15,7 @@ afterAll(() => rig?.stop());
 const outcomesOf = async (id: string): Promise<readonly (string | null)[]> =>
   (await rig.jobs.find(id))?.attempts.map(({ outcome }) => outcome) ?? [];
 
-test('a job whose worker is killed goes on at its checkpoint, and says that it lost one', async () => {
+test('a job whose worker is killed continues at its checkpoint, and its attempts show the loss', async () => {
   const script = 'killed/24/1000/80';
   const doomed = await rig.spawnWorker();
   const id = await rig.submit(script);
@@ -31,7 +31,7 @@ test('a job whose worker is killed goes on at its checkpoint, and says that it l
   await endWorker(heir);
 });
 
-test('a worker that freezes and wakes up after another took its job changes nothing', async () => {
+test('a frozen worker that continues after another has its job changes nothing', async () => {
   const script = 'frozen/40/1000/80';
   const zombie = await rig.spawnWorker();
   const id = await rig.submit(script);
@@ -53,7 +53,7 @@ test('a worker that freezes and wakes up after another took its job changes noth
   await endWorker(heir);
 });
 
-test('a job that takes three workers with it is given up, and waits for a human as a dead letter', async () => {
+test('a job that kills three workers is a dead letter', async () => {
   const id = await rig.submit('poison/10/1000/20?crash=*&after=2');
   const stop = new AbortController();
   const respawning = (async () => {
@@ -73,12 +73,12 @@ test('a job that takes three workers with it is given up, and waits for a human 
   expect(row?.dead_lettered_at).toBeInstanceOf(Date);
 });
 
-test('a worker that is told to stop gives its job back, and the attempt does not count', async () => {
+test('a worker that is stopped releases its job, and the attempt does not count', async () => {
   const script = 'released/24/1000/80';
   const leaving = await rig.spawnWorker();
   const id = await rig.submit(script);
   await rig.reaches(id, 5);
-  // Before anything that takes long on a busy machine, so that the job can't complete first.
+  // Before anything slow, so that the job can't complete first on a busy machine.
   leaving.kill('SIGTERM');
   expect(await once(leaving, 'exit')).toEqual([0, null]);
   const heir = await rig.spawnWorker();
@@ -90,7 +90,7 @@ test('a worker that is told to stop gives its job back, and the attempt does not
   await endWorker(heir);
 });
 
-test('a task that comes again, while its job runs and after it ended, runs nothing twice', async () => {
+test('a task that is published again, while its job runs and after its end, causes no second run', async () => {
   const script = 'twice/20/1000/60';
   const workers = [await rig.spawnWorker(), await rig.spawnWorker()];
   const id = await rig.submit(script);
@@ -136,7 +136,7 @@ test('an event that cannot be read ends its own job, which can be retried, and n
   await endWorker(worker);
 });
 
-test('of a cancel and a completion one wins, and the job, its chain and the answer agree', async () => {
+test('either a cancel or a completion wins, and the job, its chain and the response agree', async () => {
   const worker = await rig.spawnWorker();
   const ids = await Promise.all(
     Array.from({ length: 8 }, (_, index) => rig.submit(`race${index}/2/1000/30`)),

@@ -9,29 +9,29 @@ beforeAll(async () => {
 });
 afterAll(() => storage.close());
 
-describe('text that Postgres cannot hold', () => {
+describe('text that Postgres cannot store', () => {
   it.each([
     ['a NUL in a tag', { tags: ['a\0b'] }],
     ['a NUL in metadata', { metadata: { key: 'a\0b' } }],
     ['half a surrogate pair in metadata', { metadata: { key: '\ud800' } }],
-  ])('is refused as the wrong input it is: %s', async (_, change) => {
+  ])('is refused as invalid input: %s', async (_, change) => {
     await expect(storage.insert(change)).rejects.toThrow(ValidationError);
   });
 
-  it('is refused in a filter, too', async () => {
+  it('is refused in a filter as well', async () => {
     const reader = createJobReader(storage.database);
 
     await expect(reader.count(TENANT, { search: 'abc\0' }, 10)).rejects.toThrow(ValidationError);
   });
 });
 
-describe('a database that works and can do nothing now', () => {
+describe('an overloaded database', () => {
   it.each([
     ['disk full', '53100'],
     ['out of memory', '53200'],
     ['deadlock', '40P01'],
     ['statement timeout', '57014'],
-  ])('counts as one to ask again: %s', async (_, code) => {
+  ])('is reported as unavailable: %s', async (_, code) => {
     const raise = () =>
       storage.database.query(`DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '${code}'; END $$`);
 

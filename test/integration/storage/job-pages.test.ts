@@ -15,7 +15,7 @@ beforeAll(async () => {
   for (let n = 0; n < 12; n += 1) {
     ids.push(
       await storage.insert({
-        // Pairs share a time, so that the id has to break the tie.
+        // Pairs share a time, so that the id decides.
         submittedAt: new Date(NOON + Math.floor(n / 2) * 1000),
         tags: n % 3 === 0 ? ['third', 'café'] : [],
         externalId: `order-${n}`,
@@ -24,7 +24,7 @@ beforeAll(async () => {
       }),
     );
   }
-  // Half of them have a duration: the others have no value to be ordered by.
+  // Half of them have a duration, and the others no value to order by.
   for (const [n, id] of ids.entries()) {
     if (n % 2 === 0) {
       await storage.database.query('UPDATE jobs SET audio_duration_ms = $2 WHERE id = $1', [
@@ -82,14 +82,14 @@ describe('pages of jobs', () => {
     (['ASC', 'DESC'] as const).map((direction) => ({ field, direction })),
   );
 
-  it.each(cases)('hold every job once, both ways, by $field $direction', async (orderBy) => {
+  it.each(cases)('contain every job once, forward and backward, by $field $direction', async (orderBy) => {
     const forward = await walk('forward', orderBy, 5);
 
     expect([...forward].sort()).toEqual([...ids].sort());
     expect(await walk('backward', orderBy, 5)).toEqual(forward);
   });
 
-  it('put jobs without a value last, whatever the direction', async () => {
+  it('put jobs without a value last in either direction', async () => {
     const reader = createJobReader(storage.database);
     for (const direction of ['ASC', 'DESC'] as const) {
       const page = await reader.list(
@@ -146,7 +146,7 @@ describe('pages of jobs', () => {
     expect(plan).not.toContain('Sort');
   });
 
-  it('refuse a cursor of another order, and one that is none', async () => {
+  it('refuse a cursor of another order, and an invalid one', async () => {
     const reader = createJobReader(storage.database);
     const page = await reader.list(TENANT, query({ first: 1 }));
     const orderBy = { field: 'AUDIO_DURATION', direction: 'ASC' } as const;
@@ -164,13 +164,13 @@ describe('a filter', () => {
       ids.indexOf(edge.node.id),
     );
 
-  it('takes lists as any of and fields as all of', async () => {
+  it('matches any value of a list, and all fields', async () => {
     expect((await matching({ tags: ['third', 'none'], priority: ['HIGH'] })).sort((a, b) => a - b)).toEqual([
       0, 6,
     ]);
   });
 
-  it('keeps other tenants out', async () => {
+  it('never matches jobs of another tenant', async () => {
     expect(await matching({})).toHaveLength(12);
   });
 
@@ -184,12 +184,12 @@ describe('a filter', () => {
     expect((await matching({ search })).sort((a, b) => a - b)).toEqual(expected);
   });
 
-  it('bounds times', async () => {
+  it('limits times', async () => {
     const submittedAt = { gte: new Date(NOON + 1000), lt: new Date(NOON + 3000) };
     expect((await matching({ submittedAt })).sort((a, b) => a - b)).toEqual([2, 3, 4, 5]);
   });
 
-  it('counts exactly up to its cap, and not above', async () => {
+  it('counts exactly up to the cap, and gives no count above it', async () => {
     const reader = createJobReader(storage.database);
 
     expect(await reader.count(TENANT, {}, 12)).toBe(12);

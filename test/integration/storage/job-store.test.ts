@@ -34,7 +34,7 @@ const claim = (change: {
   );
 
 describe('an idempotency key', () => {
-  it('belongs to the first that claims it', async () => {
+  it('belongs to the first call that claims it', async () => {
     const jobId = await storage.insert();
 
     expect(await claim({ key: 'first-come', jobId })).toEqual({ claimed: true });
@@ -48,7 +48,7 @@ describe('an idempotency key', () => {
     });
   });
 
-  it('makes a concurrent claim wait for the first to end', async () => {
+  it('makes a concurrent claim wait for the first transaction', async () => {
     const job = aNewJob();
     let release = () => {};
     const held = new Promise<void>((resolve) => {
@@ -76,7 +76,7 @@ describe('an idempotency key', () => {
     expect(await loser).toMatchObject({ claimed: false, jobId: job.id });
   });
 
-  it('is free again after a day, and when its job is gone', async () => {
+  it('may be claimed again after a day, and when its job is deleted', async () => {
     const jobId = await storage.insert();
     await claim({ key: 'yesterday', jobId, now: new Date(Date.now() - DAY_MS - 1000) });
     expect(await claim({ key: 'yesterday', jobId })).toEqual({ claimed: true });
@@ -87,7 +87,7 @@ describe('an idempotency key', () => {
     expect(await claim({ key: 'of-a-deleted', jobId })).toEqual({ claimed: true });
   });
 
-  it('is removed after a day, with others as old', async () => {
+  it('is deleted after a day', async () => {
     const jobId = await storage.insert();
     const now = new Date();
     await claim({ key: 'old-enough', jobId, now: new Date(now.getTime() - DAY_MS - 1000) });
@@ -102,7 +102,7 @@ describe('an idempotency key', () => {
 });
 
 describe('jobs that the schedule moves', () => {
-  it('are announced with the statement that moves them, to their watchers and to the queue they go to', async () => {
+  it('are notified with the statement that moves them, for their watchers and for their new queue', async () => {
     const schedule = createJobSchedule(storage.database);
     const now = new Date();
     const due = await storage.insert({ scheduledFor: new Date(now.getTime() + 60_000) });
@@ -130,7 +130,7 @@ describe('the recording of a job', () => {
     return uploads.deleteExpired(now, now, 100);
   };
 
-  it('is kept past its time while a job needs it, and goes with the last one', async () => {
+  it('is kept past its time while a job needs it, and deleted with the last one', async () => {
     const uploadId = 'upl_00000000000000000000000000000001';
     await storage.database.query(
       `INSERT INTO uploads (id, tenant_id, filename, content_type, size_bytes, status, created_at, expires_at)
@@ -162,7 +162,7 @@ async function cancel(jobs: JobTransaction, id: string): Promise<void> {
 }
 
 describe('a job', () => {
-  it('is refused an external id that another of the tenant has', async () => {
+  it('is refused the external id of another job of the tenant', async () => {
     await storage.insert({ externalId: 'mine' });
 
     await expect(storage.insert({ externalId: 'mine' })).rejects.toThrow(ValidationError);
@@ -187,7 +187,7 @@ describe('a job', () => {
     expect(row.expires_at).toEqual(later(POLICY.retentionMs));
   });
 
-  it('is announced after the commit, and not when the transaction fails', async () => {
+  it('is notified after the commit, and not when the transaction fails', async () => {
     const heard: string[] = [];
     const listener = new pg.Client({ connectionString: storage.url });
     await listener.connect();

@@ -41,7 +41,7 @@ async function change(id: string, columns: string, at: Date): Promise<void> {
   await storage.database.query(`UPDATE jobs SET ${columns}${finished} WHERE id = $1`, [id, at]);
 }
 
-it('counts what waits and runs now, and what ended within the window, of one queue or all', async () => {
+it('counts waiting and running jobs, and those that ended in the window, of one queue or all', async () => {
   const stats = createQueueStats(storage.database);
 
   expect(await stats('whisper', ago(10), NOW)).toEqual({
@@ -54,7 +54,7 @@ it('counts what waits and runs now, and what ended within the window, of one que
   });
 });
 
-it('finds one answer for all who ask at the same time', async () => {
+it('shares one result between concurrent calls', async () => {
   let statements = 0;
   const counting = {
     query: (sql: string, parameters: unknown[]) => {
@@ -70,7 +70,7 @@ it('finds one answer for all who ask at the same time', async () => {
   expect(statements).toBe(2);
 });
 
-it('reads no row that is neither waiting, running, dead nor of the window', async () => {
+it('reads only rows of waiting and running jobs, dead letters and the window', async () => {
   const { database } = storage;
   for (const queue of [null, 'whisper']) {
     const ofQueue = queue === null ? [] : [queue];

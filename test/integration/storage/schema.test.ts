@@ -11,14 +11,14 @@ beforeAll(async () => {
 afterAll(() => storage.close());
 
 describe('the schema', () => {
-  it('is the one of test/fixtures/schema.sql, in which a migration shows its effect', async () => {
+  it('is the one in test/fixtures/schema.sql', async () => {
     await expect(
       await dumpSchema(storage.database),
       'the migrations make another schema; if that is meant, run `npm run schema:sql` and commit the file',
     ).toMatchFileSnapshot('../../fixtures/schema.sql');
   });
 
-  it('has every column that the tables name, with their type and nullability', async () => {
+  it('has the columns of tables.ts, with their types and nullability', async () => {
     for (const table of TABLES) {
       const metadata = storage.database.getMetadata(table);
       const columns: { column_name: string; data_type: string; udt_name: string; is_nullable: string }[] =

@@ -35,7 +35,7 @@ afterAll(async () => {
   await rm(dataDirectory, { recursive: true, force: true });
 });
 
-/** The server and all its children, each of which is a session of its own. */
+/** The server and its children, one for each session. */
 async function signalAll(signal: NodeJS.Signals): Promise<void> {
   process.kill(postgres.pid, signal);
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
@@ -44,7 +44,7 @@ async function signalAll(signal: NodeJS.Signals): Promise<void> {
   }
 }
 
-it('that stops answering is an error to ask again on, a lost leadership, and forgotten once it answers', async () => {
+it('a database that hangs makes calls fail as unavailable and ends the leadership, until it responds again', async () => {
   const store = createJobStore(database);
   const reader = createJobReader(database);
   const led: AbortSignal[] = [];
@@ -74,7 +74,7 @@ it('that stops answering is an error to ask again on, a lost leadership, and for
   );
   expect(await answersWithin(database, 5000)).toBe(true);
   await signalAll('SIGSTOP');
-  // Less than its calls take to fail.
+  // Less than the time after which calls fail.
   expect(await answersWithin(database, 50)).toBe(false);
 
   const calls = [

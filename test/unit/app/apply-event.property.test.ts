@@ -11,7 +11,7 @@ import { Fleet, SCRIPT } from '../../support/fleet.ts';
 const RUNS = { numRuns: 150 };
 
 type Happening = (fleet: Fleet) => void;
-/** A happening with the name that a counterexample shows. */
+/** A happening, with a name for counterexamples. */
 interface Step {
   readonly happen: Happening;
   toString(): string;
@@ -40,7 +40,7 @@ const ORDINARY: readonly fc.WeightedArbitrary<Step>[] = [
     weight: 10,
     arbitrary: fc.constant(
       step('project', (fleet) => {
-        // In its own task a chain has no gap, and nobody else's events are in it.
+        // Read in order, a chain has no gap, and no event of a foreign run.
         expect([null, 'JOB_FINAL', 'STALE']).toContain(fleet.project());
       }),
     ),
@@ -81,7 +81,7 @@ function drain(fleet: Fleet): void {
   while (fleet.read < fleet.chain.length) fleet.project();
 }
 
-/** Lives a job's life, and checks after each thing that happens that all is as it must be. */
+/** Runs random histories of a job, and checks the invariants after each step. */
 function holdsFor(noise: readonly fc.WeightedArbitrary<Step>[], atTheEnd: Happening = () => {}): void {
   const steps = fc.array(fc.oneof(...ORDINARY, ...noise), { maxLength: 60, size: 'max' });
   fc.assert(
@@ -99,7 +99,7 @@ function holdsFor(noise: readonly fc.WeightedArbitrary<Step>[], atTheEnd: Happen
   );
 }
 
-/** What must be true of every accepted event. */
+/** Invariants of every accepted event. */
 function expectLawful(fleet: Fleet, before: Job, event: EventMessage, update: JobUpdate): void {
   const { job } = update;
   expect(isFinal(before.status), 'a final job was changed').toBe(false);
@@ -136,7 +136,7 @@ const OWN_FIELDS: Readonly<Record<Job['status'], readonly string[]>> = {
 };
 const ALL_OWN_FIELDS = new Set(Object.values(OWN_FIELDS).flat());
 
-/** What must be true of the rows at any time. */
+/** Invariants of the rows at any time. */
 function expectConsistent({ job, transcript, attempts }: Fleet): void {
   expect(JOB_STATUSES).toContain(job.status);
   const own = Object.keys(job).filter((field) => ALL_OWN_FIELDS.has(field));
@@ -168,11 +168,11 @@ function expectConsistent({ job, transcript, attempts }: Fleet): void {
 }
 
 describe('a job whose events come in order', () => {
-  it('keeps its rows consistent whatever workers, server and user do', () => {
+  it('has consistent rows whatever workers, server and user do', () => {
     holdsFor([]);
   });
 
-  it('is over once the server said so on its chain', () => {
+  it('is final once the server has ended it on its chain', () => {
     holdsFor([], ({ chain, job, retriedAt }) => {
       const tail = chain.at(-1);
       if (tail === undefined || tail.type === 'lost' || !tail.runId.startsWith('server')) return;
@@ -191,7 +191,7 @@ describe('a job whose events come in order', () => {
   });
 });
 
-describe('a job that also gets events it must not believe', () => {
+describe('a job with events that must not count', () => {
   const refused = (fleet: Fleet, event: EventMessage | undefined) => {
     if (event === undefined) return;
     const before = fleet.job;
@@ -208,7 +208,7 @@ describe('a job that also gets events it must not believe', () => {
     },
   ];
 
-  it('refuses each one it has read before', () => {
+  it('refuses events that it has read before', () => {
     holdsFor(
       anyEvent((fleet, pick) => {
         if (fleet.read > 0) refused(fleet, fleet.chain[pick % fleet.read]);
@@ -216,14 +216,13 @@ describe('a job that also gets events it must not believe', () => {
     );
   });
 
-  it('refuses each one that comes before another it needs', () => {
+  it('refuses events that come before others that they need', () => {
     holdsFor(
       anyEvent((fleet, pick) => {
         const ahead = fleet.chain.slice(fleet.read + 1);
         const event = ahead[pick % Math.max(1, ahead.length)];
         if (event === undefined) return;
-        // A later attempt may begin, or be canceled before it began, when no segment is missing in between;
-        // what follows on it is then in order.
+        // A later attempt may start, or be canceled before its start, when no segment is missing in between.
         const { attempt, lastOrdinal, checkpoint } = fleet.job;
         const whole =
           event.generation !== checkpoint.generation || event.segmentCount <= checkpoint.segmentCount;
@@ -235,7 +234,7 @@ describe('a job that also gets events it must not believe', () => {
     );
   });
 
-  it('refuses each one of a former attempt', () => {
+  it('refuses events of a former attempt', () => {
     holdsFor(
       anyEvent((fleet, pick) => {
         const event = fleet.chain[pick % Math.max(1, fleet.chain.length)];
@@ -246,10 +245,10 @@ describe('a job that also gets events it must not believe', () => {
     );
   });
 
-  it('refuses each one of another run of the attempt in hand', () => {
+  it('refuses events of another run of the current attempt', () => {
     holdsFor(
       anyEvent((fleet, pick) => {
-        // Only the server says `lost`, and always as another runId.
+        // The server alone publishes `lost`, always with a run id of its own.
         const events = fleet.chain.filter(({ type }) => type !== 'lost');
         const event = events[pick % Math.max(1, events.length)];
         const { status, attempt, lastOrdinal } = fleet.job;

@@ -41,7 +41,7 @@ function refusalOf(job: Job, event: EventMessage): Refusal | null {
 const SECOND = aSegment({ index: 1, startMs: 2_000, endMs: 3_500, text: 'How are you?' });
 
 describe('applyEvent', () => {
-  it('keeps both times: the event’s own, and when the server heard of it', () => {
+  it('keeps both times: of the event, and of its application', () => {
     expect(updateOf(aQueuedJob(), aStartedEvent())).toMatchObject({ at: NOW, eventAt: NOON });
   });
 
@@ -64,7 +64,7 @@ describe('applyEvent', () => {
     expect(update.dropSegmentsFrom).toBeUndefined();
   });
 
-  it('closes the attempt before as lost when nobody ended it', () => {
+  it('closes an attempt without an end as lost', () => {
     const update = updateOf(aProcessingJob(), aStartedEvent({ attempt: 2, runId: 'run-b' }));
 
     expect(update.attemptEnded).toEqual([
@@ -73,7 +73,7 @@ describe('applyEvent', () => {
     expect(update.attemptStarted?.number).toBe(2);
   });
 
-  it('drops what a run that starts behind will transcribe anew', () => {
+  it('drops the segments that a run transcribes again', () => {
     const checkpoint = aCheckpoint({ segmentCount: 5, checkpointMs: 50_000 });
     const job = aQueuedJob({ attempt: 1, lastOrdinal: 9, checkpoint });
 
@@ -83,7 +83,7 @@ describe('applyEvent', () => {
     expect(update.job.checkpoint).toMatchObject({ generation: 1, segmentCount: 3 });
   });
 
-  it('stores what the recording turned out to be', () => {
+  it('stores the measured properties of the recording', () => {
     expect(updateOf(aProcessingJob(), anAudioEvent()).audio).toMatchObject({
       durationMs: 60_000,
       codec: 'mp3',
@@ -119,11 +119,11 @@ describe('applyEvent', () => {
     expect(update.job.checkpoint).toMatchObject({ segmentCount: 0, checkpointMs: 30_000 });
   });
 
-  it('refuses segments that would leave a hole in the transcript', () => {
+  it('refuses segments that would leave a gap in the transcript', () => {
     expect(refusalOf(aProcessingJob(), aSegmentsEvent([SECOND]))).toBe('GAP');
   });
 
-  it('ends the attempt and the job when it is completed, and adds up what it cost', () => {
+  it('ends the attempt and the job when the run completes, and adds its cost', () => {
     const update = updateOf(aProcessingJob(), aCompletedEvent({ requestId: 'req-7', model: 'nova-3' }));
 
     expect(update).toMatchObject({
@@ -144,7 +144,7 @@ describe('applyEvent', () => {
     });
   });
 
-  it('keeps the failure with the attempt, and the engine’s own id of the request', () => {
+  it('stores the failure and the engine’s id of the request with the attempt', () => {
     const failure = aFailure();
 
     const update = updateOf(aProcessingJob(), aFailedEvent(failure, { requestId: 'req-8' }));
@@ -168,7 +168,7 @@ describe('applyEvent', () => {
     ]);
   });
 
-  it('closes the lost attempt too when a worker finds the job canceled instead of beginning another', () => {
+  it('closes the lost attempt when a worker finds the job canceled instead of starting another', () => {
     const job = aProcessingJob({ cancelRequestedAt: NOON, lastOrdinal: 7 });
 
     const update = updateOf(job, anEndingEvent('canceled', { attempt: 2, runId: 'run-b', ordinal: 1 }));

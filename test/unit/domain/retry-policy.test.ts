@@ -15,16 +15,16 @@ describe('retryDelayMs', () => {
     expect(retryDelayMs(POLICY, failures, {}, 1)).toBe(longestMs);
   });
 
-  it('spreads retries over the whole of it', () => {
+  it('spreads retries over the whole delay', () => {
     expect(retryDelayMs(POLICY, 2, {}, 0)).toBe(0);
     expect(retryDelayMs(POLICY, 2, {}, 0.25)).toBe(2_500);
   });
 
-  it('waits as long as the other side asked, beyond its own cap too', () => {
+  it('waits for as long as Retry-After says, even beyond the cap', () => {
     expect(retryDelayMs(POLICY, 1, { retryAfterMs: 600_000 }, 0.5)).toBe(600_000);
   });
 
-  it('does not shorten its own wait to what the other side allows', () => {
+  it('does not shorten the delay to Retry-After', () => {
     expect(retryDelayMs(POLICY, 2, { retryAfterMs: 1_000 }, 0.5)).toBe(5_000);
   });
 

@@ -22,12 +22,12 @@ describe('the vocabulary', () => {
     JOB_STAGES,
     JOB_STATUSES,
     TIMESTAMP_GRANULARITIES,
-  ])('says each word once, as GraphQL writes it', (...words) => {
+  ])('has each word once, in the case of GraphQL enums', (...words) => {
     expect(new Set(words).size).toBe(words.length);
     for (const word of words) expect(word).toMatch(/^[A-Z]+(_[A-Z]+)*$/);
   });
 
-  it('calls a job final when nothing more happens to it', () => {
+  it('counts completed, failed and canceled jobs as final', () => {
     expect(JOB_STATUSES.filter(isFinal)).toEqual([...FINAL_STATUSES]);
     expect(JOB_STATUSES.filter((status) => !isFinal(status))).toEqual([
       'SCHEDULED',
@@ -37,11 +37,11 @@ describe('the vocabulary', () => {
     ]);
   });
 
-  it('tasks priorities from the least to the most urgent', () => {
+  it('orders priorities from the least to the most urgent', () => {
     expect(JOB_PRIORITIES).toEqual(['LOW', 'NORMAL', 'HIGH', 'CRITICAL']);
   });
 
-  it.each(ENGINES)('has one queue for an engine (%s)', (engine) => {
+  it.each(ENGINES)('has one queue for each engine (%s)', (engine) => {
     expect(queueOf(engine)).toMatch(/^[a-z]+$/);
     expect(engineOf(queueOf(engine))).toBe(engine);
   });
