@@ -29,9 +29,10 @@ export const TranscriptionOptions = z.object({
 });
 export type TranscriptionOptions = Readonly<z.output<typeof TranscriptionOptions>>;
 
-const NAMES = TranscriptionOptions.keyof().options;
+/** Also the names of their columns. */
+export const OPTION_NAMES = TranscriptionOptions.keyof().options;
 
 /** The options among the fields of something wider, such as a row. */
 export function optionsIn(wider: TranscriptionOptions): TranscriptionOptions {
-  return Object.fromEntries(NAMES.map((name) => [name, wider[name]])) as TranscriptionOptions;
+  return Object.fromEntries(OPTION_NAMES.map((name) => [name, wider[name]])) as TranscriptionOptions;
 }

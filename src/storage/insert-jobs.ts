@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { ValidationError } from '../domain/errors.ts';
 import type { JobView } from '../domain/job-view.ts';
 import type { NewJob } from '../domain/new-job.ts';
+import { OPTION_NAMES } from '../domain/transcription-options.ts';
 import { CHANNELS } from './channels.ts';
 import type { Database } from './database.ts';
 import type { UsedKey } from './idempotency-keys.ts';
@@ -98,9 +99,8 @@ function newsOf(row: Pick<JobRow, 'status' | 'queue'>): readonly [channel: strin
 const NEW_JOB = recordOf(JobTable, [
   ...(['id', 'tenantId', 'externalId', 'status', 'queue', 'priority', 'engines', 'engineIndex'] as const),
   ...(['tags', 'metadata', 'sourceUrl', 'uploadId', 'audioFilename', 'audioContentType'] as const),
-  ...(['audioSizeBytes', 'audioSha256', 'model', 'language', 'timestamps', 'diarize'] as const),
-  ...(['translateToEnglish', 'vocabulary', 'submittedAt', 'scheduledFor', 'deadline', 'queuedAt'] as const),
-  ...(['maxAttempts', 'updatedAt'] as const),
+  ...(['audioSizeBytes', 'audioSha256', ...OPTION_NAMES, 'submittedAt', 'scheduledFor', 'deadline'] as const),
+  ...(['queuedAt', 'maxAttempts', 'updatedAt'] as const),
 ]);
 
 /** A row for each job whose key was free; without a status where the external id was taken. */
