@@ -4,7 +4,7 @@ import getPort from 'get-port';
 import { cacheDirectory } from '../../src/config/cache-directory.ts';
 import { unpackDebianPackage } from '../../src/local/debian-package.ts';
 import { type LocalService, LocalServiceError } from '../../src/local/local-service.ts';
-import { ServiceProcess } from '../../src/local/service-process.ts';
+import { startService } from '../../src/local/start-service.ts';
 import type { Logger } from '../../src/observability/logger.ts';
 import { findExecutable, isExecutable } from '../../src/process/find-executable.ts';
 
@@ -35,37 +35,17 @@ export async function startRedis(directory: string, log: Logger): Promise<LocalS
     save: '',
     'maxmemory-policy': 'noeviction',
   };
-  const server = await ServiceProcess.start({
+  const service = await startService({
     name: 'redis-server',
     // Redis logs to standard output, and only standard error is read.
     prefix: ['sh', '-c', 'exec "$0" "$@" 1>&2'],
     command: [binary.path, ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])],
-    env: {
-      ...process.env,
-      ...(binary.libraries === undefined ? {} : { LD_LIBRARY_PATH: binary.libraries }),
-    },
+    env: binary.libraries === undefined ? {} : { LD_LIBRARY_PATH: binary.libraries },
     ready: /Ready to accept connections/,
+    readyTimeoutMs: 30_000,
     log,
   });
-  const stop = () =>
-    server.stop([
-      { signal: 'SIGTERM', waitMs: 5000 },
-      { signal: 'SIGKILL', waitMs: 5000 },
-    ]);
-  try {
-    await server.untilReady(30_000);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  return {
-    url: `redis://127.0.0.1:${port}`,
-    pid: server.pid,
-    port,
-    exited: server.exited,
-    stop,
-    kill: () => server.stop([{ signal: 'SIGKILL', waitMs: 5000 }]),
-  };
+  return { ...service, url: `redis://127.0.0.1:${port}`, port };
 }
 
 /** On PATH, or Debian's package unpacked into the cache. */

@@ -1,15 +1,14 @@
 import { on } from 'node:events';
 import { watch } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import getPort from 'get-port';
 import type { Logger } from '../observability/logger.ts';
-import { lockDirectory } from '../process/file-lock.ts';
 import { commandLineOf } from '../process/process-identity.ts';
-import { type StopStep, stopStranger } from '../process/stop-process.ts';
+import { stopStranger } from '../process/stop-process.ts';
 import { findNatsServer, type NatsServerBinary } from './find-nats-server.ts';
 import { type LocalService, LocalServiceError } from './local-service.ts';
-import { ServiceProcess } from './service-process.ts';
+import { STOP_BY_INTERRUPT, startOnFolder, startService } from './start-service.ts';
 
 export interface NatsServerOptions {
   /** Created if it is missing; keeps the streams. */
@@ -25,57 +24,36 @@ export interface NatsServerOptions {
   readonly signal?: AbortSignal;
 }
 
-const START_TIMEOUT_MS = 60_000;
-/** Not SIGTERM, at which version 2.9 ends with code 1. */
-const STOP_NATS: readonly StopStep[] = [
-  { signal: 'SIGINT', waitMs: 10_000 },
-  { signal: 'SIGKILL', waitMs: 5_000 },
-];
-
 /**
  * Starts nats-server with JetStream on loopback.
  *
  * @throws LocalServiceError with the cause and the remedy.
  */
 export async function startNatsServer(options: NatsServerOptions): Promise<LocalService> {
-  const { log, signal } = options;
-  const dataDirectory = resolve(options.dataDirectory);
-  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
-  const lock = await lockDirectory(dataDirectory);
-  let server: ServiceProcess | undefined;
-  const end = async (steps: readonly StopStep[]): Promise<void> => {
-    await server?.stop(steps);
-    await lock.release();
-  };
-  try {
-    const env =
-      options.binary === undefined ? process.env : { ...process.env, NATS_SERVER_BIN: options.binary };
+  const { log, signal, usualPort } = options;
+  const env = { ...process.env, ...(options.binary && { NATS_SERVER_BIN: options.binary }) };
+  return startOnFolder(options.dataDirectory, async (directory) => {
     const binary = await findNatsServer(env, log, signal);
-    await stopLeftovers(dataDirectory, log);
-    const config = join(dataDirectory, 'nats.conf');
-    const wanted = options.port ?? (options.usualPort && (await getPort({ port: options.usualPort })));
-    await writeFile(config, configuration(dataDirectory, binary, wanted), { mode: 0o600 });
-    server = await ServiceProcess.start({
+    await stopLeftovers(directory, log);
+    const config = join(directory, 'nats.conf');
+    const wanted = options.port ?? (usualPort && (await getPort({ port: usualPort })));
+    await writeFile(config, configuration(directory, binary, wanted), { mode: 0o600 });
+    const service = await startService({
       name: 'nats-server',
       command: [binary.path, '-c', config],
       ready: /Server is ready/,
+      signal,
       log,
     });
-    await server.untilReady(START_TIMEOUT_MS, signal);
-    const port = await readPort(dataDirectory, `${basename(binary.path)}_${server.pid}.ports`);
-    log.info({ servicePid: server.pid, port, version: binary.version }, 'nats-server ready');
-    return {
-      url: `nats://127.0.0.1:${port}`,
-      pid: server.pid,
-      port,
-      exited: server.exited,
-      stop: () => end(STOP_NATS),
-      kill: () => end([{ signal: 'SIGKILL', waitMs: 10_000 }]),
-    };
-  } catch (error) {
-    await end(STOP_NATS);
-    throw error;
-  }
+    try {
+      const port = await readPort(directory, `${basename(binary.path)}_${service.pid}.ports`);
+      log.info({ servicePid: service.pid, port, version: binary.version }, 'nats-server ready');
+      return { ...service, url: `nats://127.0.0.1:${port}`, port };
+    } catch (error) {
+      await service.stop();
+      throw error;
+    }
+  });
 }
 
 function configuration(directory: string, binary: NatsServerBinary, port = -1): string {
@@ -113,7 +91,7 @@ async function stopLeftovers(directory: string, log: Logger): Promise<void> {
     if (Number.isNaN(pid)) continue;
     if ((await commandLineOf(pid))?.includes(directory)) {
       log.warn({ servicePid: pid, directory }, 'stopping a nats-server left by a killed run');
-      if (!(await stopStranger(pid, STOP_NATS))) {
+      if (!(await stopStranger(pid, STOP_BY_INTERRUPT))) {
         throw new LocalServiceError(
           `Process ${pid}, a nats-server that a killed run left on ${directory}, cannot be stopped.`,
         );

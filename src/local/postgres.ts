@@ -1,14 +1,11 @@
-import { mkdir } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import getPort from 'get-port';
 import pg from 'pg';
 import type { Logger } from '../observability/logger.ts';
-import { lockDirectory } from '../process/file-lock.ts';
 import { untilDone } from '../process/retry.ts';
 import { type LocalService, LocalServiceError } from './local-service.ts';
-import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
+import { findPostgresBinaries } from './postgres-binaries.ts';
 import { type Cluster, openCluster, STOP_POSTGRES } from './postgres-cluster.ts';
-import { ServiceProcess } from './service-process.ts';
+import { type Service, startOnFolder, startService } from './start-service.ts';
 import { findUnprivilegedRunner, type UnprivilegedRunner } from './unprivileged-runner.ts';
 
 export interface PostgresOptions {
@@ -40,70 +37,55 @@ const PORT_TAKEN = /Address already in use/;
  * @throws LocalServiceError with the cause and the remedy.
  */
 export async function startPostgres(options: PostgresOptions): Promise<LocalService> {
-  const dataDirectory = resolve(options.dataDirectory);
-  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
-  const lock = await lockDirectory(dataDirectory);
-  let server: ServiceProcess | undefined;
-  const end = async (signal?: 'SIGKILL'): Promise<void> => {
-    await server?.stop(signal ? [{ signal, waitMs: 10_000 }] : STOP_POSTGRES);
-    await lock.release();
-  };
-  try {
+  return startOnFolder(options.dataDirectory, async (directory) => {
     const binaries = await findPostgresBinaries();
     const runner = await findUnprivilegedRunner([binaries.postgres, '--version']);
-    const cluster = await openCluster(dataDirectory, binaries, runner, options);
-    const running = await launch(binaries, runner, cluster, options);
-    server = running.server;
-    const url = await ensureDatabase(cluster.password, running.port);
-    options.log.info({ servicePid: server.pid, port: running.port }, 'Postgres ready');
-    return {
-      url,
-      pid: server.pid,
-      port: running.port,
-      exited: server.exited,
-      stop: () => end(),
-      kill: () => end('SIGKILL'),
-    };
-  } catch (error) {
-    await end();
-    throw error;
-  }
+    const cluster = await openCluster(directory, binaries, runner, options);
+    const { service, port } = await launch(binaries.postgres, runner, cluster, options);
+    try {
+      const url = await ensureDatabase(cluster.password, port);
+      options.log.info({ servicePid: service.pid, port }, 'Postgres ready');
+      return { ...service, url, port };
+    } catch (error) {
+      await service.stop();
+      throw error;
+    }
+  });
 }
 
+/** Tries again while a killed server is still leaving, or another program takes the port first. */
 async function launch(
-  binaries: PostgresBinaries,
+  program: string,
   runner: UnprivilegedRunner,
   cluster: Cluster,
   options: PostgresOptions,
-): Promise<{ readonly server: ServiceProcess; readonly port: number }> {
+): Promise<{ readonly service: Service; readonly port: number }> {
+  const { durable, log, usualPort, signal = new AbortController().signal } = options;
   const start = async () => {
-    const port = options.port ?? (await getPort({ port: options.usualPort }));
-    const server = await ServiceProcess.start({
+    const port = options.port ?? (await getPort({ port: usualPort }));
+    const service = await startService({
       name: 'Postgres',
       prefix: runner.prefix,
       uid: runner.uid,
       gid: runner.gid,
-      command: [binaries.postgres, ...settings(cluster.directory, port, options.durable)],
+      command: [program, ...settings(cluster.directory, port, durable)],
       env: { LC_ALL: 'C' },
       ready: /database system is ready to accept connections/,
-      log: options.log,
+      readyTimeoutMs: START_TIMEOUT_MS,
+      stopSteps: STOP_POSTGRES,
+      signal,
+      log,
     });
-    try {
-      await server.untilReady(START_TIMEOUT_MS, options.signal);
-      return { server, port };
-    } catch (error) {
-      await server.stop(STOP_POSTGRES);
-      throw error;
-    }
+    return { service, port };
   };
   return untilDone(start, {
-    signal: options.signal ?? new AbortController().signal,
+    signal,
     tries: START_TRIES,
     mayPass: (error) => {
       const text = String(error);
       return LEAVING.test(text) || (options.port === undefined && PORT_TAKEN.test(text));
     },
-    onRetry: (err) => options.log.debug({ err }, 'Postgres could not start; retrying'),
+    onRetry: (err) => log.debug({ err }, 'Postgres could not start; retrying'),
   });
 }
 

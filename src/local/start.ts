@@ -77,7 +77,7 @@ async function run(): Promise<void> {
     log.info({ workerId: ready.workerId }, 'worker ready');
     if (typeof ready.notice === 'string') terminal.say(`${ready.notice}\n`);
     void worker.ended.then((reason) => {
-      if (!shutdown.signal.aborted) terminal.say(describe(reason));
+      if (reason !== null) terminal.say(describe(reason));
     });
     await Promise.race([showSample(url), end]);
   } catch (error) {

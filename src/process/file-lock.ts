@@ -14,9 +14,8 @@ export interface FileLock {
   release(): Promise<void>;
 }
 
-interface Owner {
+interface Holder {
   readonly pid: number;
-  readonly identity: string;
 }
 
 const LOOK_AGAIN_MS = 1000;
@@ -29,7 +28,7 @@ const LET_REMOVE_MS = 10;
  * @throws DirectoryLockError naming the process that uses the folder.
  */
 export async function lockDirectory(directory: string): Promise<FileLock> {
-  const taken = await takeLock(join(directory, 'owner.json'));
+  const taken = await takeLock(join(directory, 'owner'));
   if ('release' in taken) return taken;
   throw new DirectoryLockError(
     `The folder ${directory} is in use by process ${taken.pid}. Stop that process, or choose another folder with DATA_DIR.`,
@@ -56,24 +55,29 @@ export async function withLock<Result>(
   }
 }
 
-/** Takes the lock, also from a process that is gone; else gives its owner. */
-async function takeLock(path: string): Promise<FileLock | Owner> {
+/** Takes the lock, also from a process that is gone; else names the process that holds it. */
+async function takeLock(path: string): Promise<FileLock | Holder> {
   // A link appears together with its content, so a lock is never read half written.
   const claim = `${path}.${randomUUID()}`;
-  const owner: Owner = { pid: process.pid, identity: (await identityOf(process.pid)) ?? 'unknown' };
-  await writeFile(claim, JSON.stringify(owner), { mode: 0o600 });
+  await writeFile(claim, (await stampOf(process.pid)) ?? `${process.pid} unknown`, { mode: 0o600 });
   try {
     for (;;) {
       if (await linked(claim, path)) return { release: () => rm(path, { force: true }) };
-      const text = await ifPresent(readFile(path, 'utf8'));
-      if (text === null) continue;
-      const holder = parseOwner(text);
-      if (holder !== null && (await identityOf(holder.pid)) === holder.identity) return holder;
-      await removeStale(path, text);
+      const stamp = await ifPresent(readFile(path, 'utf8'));
+      if (stamp === null) continue;
+      const pid = Number.parseInt(stamp, 10);
+      if (pid > 0 && stamp === (await stampOf(pid))) return { pid };
+      await removeStale(path, stamp);
     }
   } finally {
     await rm(claim, { force: true });
   }
+}
+
+/** What a lock contains; null when there is no such process. */
+async function stampOf(pid: number): Promise<string | null> {
+  const identity = await identityOf(pid);
+  return identity === null ? null : `${pid} ${identity}`;
 }
 
 async function linked(existing: string, path: string): Promise<boolean> {
@@ -107,14 +111,5 @@ async function ifPresent<Result>(operation: Promise<Result>): Promise<Result | n
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
-  }
-}
-
-function parseOwner(text: string): Owner | null {
-  try {
-    const { pid, identity } = JSON.parse(text) as Partial<Owner>;
-    return typeof pid === 'number' && typeof identity === 'string' ? { pid, identity } : null;
-  } catch {
-    return null;
   }
 }

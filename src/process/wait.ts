@@ -12,8 +12,9 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
     return () => undefined;
   }
   allowManyListeners(signal);
-  signal.addEventListener('abort', callback, { once: true });
-  return () => signal.removeEventListener('abort', callback);
+  const listener = () => callback();
+  signal.addEventListener('abort', listener, { once: true });
+  return () => signal.removeEventListener('abort', listener);
 }
 
 /** Resolves after `ms`, or as soon as the signal is aborted; the caller looks at the signal. */

@@ -85,6 +85,7 @@ describe('npm start', () => {
       const [, transcript = ''] = /Transcript:\n([\s\S]*?)\n\n/.exec(run.output()) ?? [];
       expect(wordsOf(transcript)).toEqual(wordsOf(expected));
       expect(run.output()).toContain('it knows 76 words');
+      expect(run.output()).toMatch(/then `npm start` again\.\n$/);
       expect(run.output()).toMatch(/GraphiQL +http:\/\/127\.0\.0\.1:\d+\/graphql/);
       expect(await processesLeft()).toEqual([]);
     },

@@ -4,16 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import getPort from 'get-port';
 import { findClusterNatsServer } from '../../src/local/find-nats-server.ts';
-import { ServiceProcess } from '../../src/local/service-process.ts';
+import { type Service, startService } from '../../src/local/start-service.ts';
 import { createLogger, type Logger } from '../../src/observability/logger.ts';
-import type { StopStep } from '../../src/process/stop-process.ts';
 
 const CONFIGURATION = fileURLToPath(new URL('../../deploy/nats-cluster/nats.conf', import.meta.url));
-const START_TIMEOUT_MS = 60_000;
-const STOP: readonly StopStep[] = [
-  { signal: 'SIGINT', waitMs: 10_000 },
-  { signal: 'SIGKILL', waitMs: 5_000 },
-];
 
 /** One nats-server of a cluster; its data outlives `kill` and `stop`. */
 interface NatsNode {
@@ -76,9 +70,9 @@ function createNode(
   port: number,
   env: Readonly<Record<string, string>>,
 ): NatsNode {
-  let server: ServiceProcess | null = null;
-  const end = async (steps: readonly StopStep[]): Promise<void> => {
-    await server?.stop(steps);
+  let server: Service | null = null;
+  const end = async (how: 'stop' | 'kill'): Promise<void> => {
+    await server?.[how]();
     server = null;
   };
   return {
@@ -86,22 +80,21 @@ function createNode(
     url: `nats://127.0.0.1:${port}`,
     async start() {
       await mkdir(store, { recursive: true });
-      server = await ServiceProcess.start({
+      server = await startService({
         name: `nats-server ${name}`,
         command: [program, '-c', CONFIGURATION],
         env: { ...env, STORE_DIR: store },
         ready: /Server is ready/,
         log,
       });
-      await server.untilReady(START_TIMEOUT_MS);
     },
-    stop: () => end(STOP),
-    kill: () => end([{ signal: 'SIGKILL', waitMs: 10_000 }]),
+    stop: () => end('stop'),
+    kill: () => end('kill'),
     freeze: () => signal(server, 'SIGSTOP'),
     thaw: () => signal(server, 'SIGCONT'),
   };
 }
 
-function signal(server: ServiceProcess | null, name: 'SIGSTOP' | 'SIGCONT'): void {
+function signal(server: Service | null, name: 'SIGSTOP' | 'SIGCONT'): void {
   if (server !== null) process.kill(server.pid, name);
 }

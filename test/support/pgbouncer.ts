@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import getPort from 'get-port';
 import { cacheDirectory } from '../../src/config/cache-directory.ts';
 import { unpackDebianPackage } from '../../src/local/debian-package.ts';
-import { ServiceProcess } from '../../src/local/service-process.ts';
+import { startService } from '../../src/local/start-service.ts';
 import { findUnprivilegedRunner } from '../../src/local/unprivileged-runner.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { findExecutable, isExecutable } from '../../src/process/find-executable.ts';
@@ -52,22 +52,22 @@ export async function startPgBouncer(
   );
   await chmod(directory, 0o755);
   const runner = await findUnprivilegedRunner([...program, '--version']);
-  const server = await ServiceProcess.start({
+  const server = await startService({
     name: 'pgbouncer',
     prefix: runner.prefix,
     command: [...program, configuration],
     uid: runner.uid,
     gid: runner.gid,
     ready: /process up/,
+    readyTimeoutMs: 10_000,
     log,
   });
-  await server.untilReady(10_000);
   const url = new URL(databaseUrl);
   url.port = String(port);
   return {
     url: url.href,
     async stop() {
-      await server.stop([{ signal: 'SIGKILL', waitMs: 5_000 }]);
+      await server.kill();
       await rm(directory, { recursive: true, force: true });
     },
   };

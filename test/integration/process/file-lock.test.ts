@@ -54,8 +54,8 @@ describe('withLock', () => {
   });
 
   test.each([
-    ['a process that is gone', JSON.stringify({ pid: DEAD_PID, identity: '1' })],
-    ['an earlier process with the same id', JSON.stringify({ pid: process.pid, identity: 'earlier' })],
+    ['a process that is gone', `${DEAD_PID} 1`],
+    ['an earlier process with the same id', `${process.pid} earlier`],
     ['nobody', ''],
   ])('takes over the lock of %s', async (_, content) => {
     await writeFile(lock, content);
@@ -64,7 +64,7 @@ describe('withLock', () => {
   });
 
   test('gives a stale lock to one of many callers at a time', async () => {
-    await writeFile(lock, JSON.stringify({ pid: DEAD_PID, identity: '1' }));
+    await writeFile(lock, `${DEAD_PID} 1`);
     let holders = 0;
     const waiting = new Set<number>();
     const cancel = new AbortController();
@@ -87,13 +87,13 @@ describe('withLock', () => {
   test('stops waiting when the signal aborts, and leaves the lock to its owner', async () => {
     const owner = await lockDirectory(directory);
     const cancel = new AbortController();
-    const path = join(directory, 'owner.json');
+    const path = join(directory, 'owner');
 
     await expect(
       withLock(path, { onWait: () => cancel.abort(), signal: cancel.signal }, async () => {}),
     ).rejects.toThrow(/abort/);
 
-    expect(await readdir(directory)).toEqual(['owner.json']);
+    expect(await readdir(directory)).toEqual(['owner']);
     await owner.release();
   });
 });

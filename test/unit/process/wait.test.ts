@@ -62,7 +62,7 @@ describe('onAbort', () => {
     stop.abort();
     onAbort(stop.signal, callback);
 
-    expect(callback).toHaveBeenCalledTimes(2);
+    expect(callback.mock.calls).toEqual([[], []]);
   });
 
   it('does not call back what was taken back', () => {
@@ -73,6 +73,17 @@ describe('onAbort', () => {
     stop.abort();
 
     expect(callback).not.toHaveBeenCalled();
+  });
+});
+
+describe('aborted', () => {
+  it('resolves with nothing, also for a signal that is aborted already', async () => {
+    const stop = new AbortController();
+    const waited = aborted(stop.signal);
+    stop.abort(new Error('stopped'));
+
+    expect(await waited).toBeUndefined();
+    expect(await aborted(stop.signal)).toBeUndefined();
   });
 });
 
