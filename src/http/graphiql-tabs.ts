@@ -19,7 +19,7 @@ mutation Submit($input: SubmitJobInput!) {
 }
 `;
 
-const WATCH = `# 2. Watch it: the state at once, then every change, until it is done.
+const WATCH = `# 2. Watch it: the current state, then every change until it is final.
 subscription Watch($id: ID!) {
   jobProgress(id: $id) {
     type
@@ -51,7 +51,7 @@ query List($filter: JobFilter, $after: String) {
 }
 `;
 
-const EXPORT = `# 4. Read the transcript, or fetch it as a file from "url".
+const EXPORT = `# 4. Read the transcript, or download it as a file from "url".
 query Export($id: ID!, $format: ExportFormat!) {
   job(id: $id) {
     status
@@ -65,7 +65,7 @@ query Export($id: ID!, $format: ExportFormat!) {
 }
 `;
 
-const RETRY = `# 5. Run a failed job again; segments it has stay.
+const RETRY = `# 5. Run a failed job again; it continues after its stored segments.
 mutation Retry($id: ID!) {
   retryJob(input: { id: $id }) {
     ... on RetryJobPayload { job { id status attempts { number outcome } } }
@@ -75,7 +75,7 @@ mutation Retry($id: ID!) {
 }
 `;
 
-/** Ready to use but for an id to paste. */
+/** Ready to run after pasting an id. */
 export const GRAPHIQL_TABS: { query: string; variables: string }[] = [
   {
     query: SUBMIT,
