@@ -69,12 +69,13 @@ describe('a pooler in transaction mode, with DATABASE_DIRECT_URL', () => {
     const complete = async (script: string): Promise<void> => {
       expect(await rig.completedTexts(await rig.submit(script))).toEqual(textsOf(script));
     };
-    const isLeading = (server: TestServer): boolean => server.output().includes('leading');
-    const [first, second] = rig.servers;
 
     await Promise.all(scripts.slice(0, 10).map(complete));
-    expect(rig.servers.filter(isLeading)).toHaveLength(1);
-    const [leader, other] = first !== undefined && isLeading(first) ? [first, second] : [second, first];
+    const [row] = await rig.query<{ server_id: string }>('SELECT server_id FROM leader');
+    const isLeader = (server: TestServer): boolean => server.output().includes(row?.server_id ?? 'no leader');
+    const locks = await rig.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted");
+    expect(locks).toHaveLength(1);
+    const [leader, other] = [rig.servers.find(isLeader), rig.servers.find((server) => !isLeader(server))];
     const watching = rig.clientOf(other as TestServer).jobs;
     await leader?.kill();
     const ids = await Promise.all(
