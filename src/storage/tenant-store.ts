@@ -1,8 +1,6 @@
 import type { Engine } from '../domain/vocabulary.ts';
 import type { Database } from './database.ts';
 
-export type TenantStore = ReturnType<typeof createTenantStore>;
-
 export function createTenantStore(database: Database) {
   return {
     /** Engines of a job that names none; null when the tenant has no default of its own. */
