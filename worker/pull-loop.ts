@@ -5,10 +5,9 @@ import { isConnected, NatsAwayError, type NatsConnection } from '../src/messagin
 import { type Delivery, PullTimeoutError, pullTask } from '../src/messaging/pull-task.ts';
 import type { Logger } from '../src/observability/logger.ts';
 import { Bell, sleep } from '../src/process/wait.ts';
+import { laneOrder } from './lane-order.ts';
 import type { WorkerTiming } from './timing.ts';
 
-/** One sweep in so many begins with the least urgent lane, so that it never starves. */
-const REVERSED_EVERY = 10;
 /** After so long without an answer to a pull, on a connection that seems to work, the worker reconnects. */
 const MAX_SILENCE_MS = 60_000;
 const RETRY_MS = 1_000;
@@ -131,20 +130,4 @@ export class PullLoop {
     log.warn('NATS answers no pull; reconnecting');
     await nc.reconnect();
   }
-}
-
-/**
- * In which order one sweep pulls from the lanes of a queue: from the most to the least urgent; now and then the other
- * way round; and for an idle worker that was woken, first from the lane that woke it, since the others were empty.
- *
- * @param sweep The number of the sweep, from 1.
- */
-export function laneOrder(
-  queue: QueueName,
-  sweep: number,
-  woken: JobPriority | null,
-): readonly JobPriority[] {
-  const lanes = lanesOf(queue).map(({ priority }) => priority);
-  if (woken !== null) return [woken, ...lanes.filter((priority) => priority !== woken)];
-  return sweep % REVERSED_EVERY === 0 ? lanes.toReversed() : lanes;
 }

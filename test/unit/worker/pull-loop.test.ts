@@ -3,30 +3,11 @@ import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { encode } from '../../../src/contract/codec.ts';
 import { wakeSubject } from '../../../src/contract/subjects.ts';
 import type { Delivery } from '../../../src/messaging/pull-task.ts';
-import { laneOrder, PullLoop, type PullLoopOptions } from '../../../worker/pull-loop.ts';
+import { PullLoop, type PullLoopOptions } from '../../../worker/pull-loop.ts';
 import { WORKER_TIMING } from '../../../worker/timing.ts';
 import { aTask } from '../../support/builders.ts';
 import { FakeNats } from '../../support/fake-nats.ts';
 import { logLines } from '../../support/log-lines.ts';
-
-describe('a sweep', () => {
-  it('goes from the most urgent lane to the least', () => {
-    for (const sweep of [1, 2, 9, 11, 19]) {
-      expect(laneOrder('whisper', sweep, null)).toEqual(['CRITICAL', 'HIGH', 'NORMAL', 'LOW']);
-    }
-  });
-
-  it('goes the other way round every tenth time, so that no lane starves', () => {
-    for (const sweep of [10, 20, 100]) {
-      expect(laneOrder('whisper', sweep, null)).toEqual(['LOW', 'NORMAL', 'HIGH', 'CRITICAL']);
-    }
-  });
-
-  it('begins with the lane that woke the worker', () => {
-    expect(laneOrder('whisper', 1, 'LOW')).toEqual(['LOW', 'CRITICAL', 'HIGH', 'NORMAL']);
-    expect(laneOrder('deepgram', 10, 'HIGH')).toEqual(['HIGH', 'CRITICAL', 'NORMAL', 'LOW']);
-  });
-});
 
 interface Started {
   readonly delivery: Delivery;
