@@ -1,7 +1,15 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventSubject } from '../../src/contract/subjects.ts';
 import { publishTask } from '../../src/messaging/tasks.ts';
-import { aTask } from '../support/builders.ts';
+import {
+  aCompletedEvent,
+  aSegment,
+  aSegmentsEvent,
+  aStartedEvent,
+  aTask,
+  wordsOf,
+} from '../support/builders.ts';
 import { type FaultRig, startFaultRig, textsOf } from '../support/fault-rig.ts';
 import { endWorker, eventually, segmentsOf, typesOf } from '../support/worker-rig.ts';
 
@@ -134,6 +142,24 @@ test('an event that cannot be read ends its own job, which can be retried, and n
   await rig.client.request(`mutation { retryJob(input: { id: "${id}" }) { __typename } }`);
   expect(await rig.completedTexts(id)).toEqual(textsOf(script));
   await endWorker(worker);
+});
+
+test('text that Postgres refuses, from a worker in another language, is stored with U+FFFD in its place', async () => {
+  const id = await rig.submit('foreign/1/1000/10');
+  const text = 'hello \0 world \ud83d';
+  const segment = aSegment({ text, words: wordsOf(text, 0, 2_000) });
+  const done = { segmentCount: 1, checkpointMs: 2_000, language: '\0' };
+  for (const event of [
+    aStartedEvent({ jobId: id, workerId: '\ud83d' }),
+    aSegmentsEvent([segment], { jobId: id, ordinal: 2, ...done }),
+    aCompletedEvent({ jobId: id, ordinal: 3, ...done, requestId: '\ud83d' }),
+  ]) {
+    rig.nc.publish(eventSubject(id), JSON.stringify(event));
+  }
+
+  expect(await rig.completedTexts(id)).toEqual(['hello \ufffd world \ufffd']);
+  const rows = await rig.query('SELECT error FROM event_quarantine WHERE job_id = $1', [id]);
+  expect(rows).toEqual([]);
 });
 
 test('either a cancel or a completion wins, and the job, its chain and the response agree', async () => {

@@ -89,6 +89,28 @@ test('pieces become one transcript, a silent piece moves the checkpoint, and the
   expect(await readdir(rig.directory)).toEqual([]);
 });
 
+test('text that Postgres refuses is published with U+FFFD in its place', async () => {
+  const engine = anEngine([]);
+  const text = 'hello \0 world \ud83d';
+  const said = { startMs: 500, endMs: 1_500, speaker: '\ud83d', confidence: null };
+  const words = [{ startMs: 500, endMs: 1_500, text, confidence: null }];
+  const odd: WavEngine = {
+    ...engine,
+    transcribe: async (piece, report, signal) => {
+      report.segments([{ ...said, text, words }]);
+      return { ...(await engine.transcribe(piece, report, signal)), requestId: '\0' };
+    },
+  };
+  const worker = await rig.worker({ audio, engine: odd });
+  const task = await rig.task('odd');
+  const events = await rig.eventsUntil(task.jobId, ends);
+
+  const stored = 'hello \ufffd world \ufffd';
+  expect(segmentsOf(events)[0]).toMatchObject({ text: stored, speaker: '\ufffd', words: [{ text: stored }] });
+  expect(events.at(-1)).toMatchObject({ type: 'completed', requestId: '\ufffd' });
+  await worker.drain(0);
+});
+
 test('a run that resumes within a piece cuts from its checkpoint on', async () => {
   const pieces: WavPiece[] = [];
   const worker = await rig.worker({ engine: anEngine(pieces), audio });
