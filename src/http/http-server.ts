@@ -151,7 +151,8 @@ function serve(
   streams.add(end);
   res.once('close', () => {
     streams.delete(end);
-    gone.abort();
+    // Aborting costs more than a small request: it is for responses that were cut.
+    if (!res.writableFinished) gone.abort();
   });
   const url = urlOf(req);
   if (metrics != null) countRequest(metrics, url.pathname, res);
