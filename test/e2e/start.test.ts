@@ -118,18 +118,18 @@ describe('npm run dev', () => {
         expect
           .poll(() => run.output().match(pattern)?.length, { timeout: FIRST_RUN_MS / 2, interval: 100 })
           .toBe(times);
-      await shows(/INFO \(server\): serving/g, 1);
+      await shows(/INFO \(server\): server started/g, 1);
       await shows(/INFO \(worker\): worker takes tasks/g, 1);
 
       for (const path of ['src/http/routes.ts', 'worker/pull-loop.ts']) {
         await utimes(join(root, path), new Date(), new Date());
       }
 
-      await shows(/INFO \(server\): serving/g, 2);
+      await shows(/INFO \(server\): server started/g, 2);
       await shows(/INFO \(worker\): worker takes tasks/g, 2);
       child?.kill('SIGINT');
       expect(await run.exited, run.output()).toBe(0);
-      expect(run.output()).toMatch(/INFO \(server\): stopped/);
+      expect(run.output()).toMatch(/INFO \(server\): server stopped/);
       expect(run.output()).toMatch(/INFO \(worker\): worker stopped/);
     },
     FIRST_RUN_MS,
