@@ -35,7 +35,7 @@ await withWholeSystem({ workerArgs: ['--engine', ENGINE], env }, async ({ url, p
       measureFanout(url, pids.server, id, { subscribers, seconds: options.seconds });
     const graphqlWs = (subscribers: number) =>
       measureFanout(String(plain.ready.url), plain.pid, id, { subscribers, seconds: options.seconds });
-    // What the job costs with nobody watching is not its subscribers'.
+    // The cost of the job without subscribers does not count.
     const alone = { product: await product(0), plain: await graphqlWs(0) };
     const rows: string[][] = [];
     for (const subscribers of options.subscribers.split(',').map(Number)) {

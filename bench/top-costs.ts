@@ -6,8 +6,8 @@ import { print, printTable } from './support/report.ts';
  * Where a CPU profile spent its time: the functions and the packages with the most of their own, and the functions of
  * this project with the most in all that they call before they first wait.
  *
- *   npm run bench:queue -- --only product --profile /tmp/profiles
- *   node --import tsx bench/top-costs.ts /tmp/profiles/<file>.cpuprofile [rows]
+ *   npm run bench:queue -- --only product --profile profiles
+ *   node --import tsx bench/top-costs.ts profiles/<file>.cpuprofile [rows]
  */
 const [file = '', rows = '25'] = process.argv.slice(2);
 const ROOT = fileURLToPath(new URL('..', import.meta.url));

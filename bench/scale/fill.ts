@@ -1,7 +1,7 @@
 import pg from 'pg';
 
 /**
- * Rows as a busy installation has them, by SQL on the migrated schema. Whoever changes the tables changes this file and
+ * Rows as a busy installation has them, by SQL on the migrated schema. A change of the tables changes this file and
  * no other of the benchmark.
  */
 
@@ -173,7 +173,7 @@ export function fillWaiting(databaseUrl: string, { jobs, tenants }: FillSize): P
   });
 }
 
-/** The same rows every time. Indexes are made anew after the rows, which takes a tenth of the time. */
+/** The same rows every time. Indexes are created again after the rows, which takes a tenth of the time. */
 async function filling(databaseUrl: string, fill: (client: pg.Client) => Promise<void>): Promise<void> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();

@@ -23,8 +23,8 @@ export interface ProjectorOptions extends LifecyclePorts {
   readonly metrics?: Metrics | undefined;
 }
 
-/** Writes events in a transaction; returns how many of them ended their jobs. */
-type Write = (jobs: JobTransaction, events: readonly ReadEvent[]) => Promise<number>;
+/** Writes a batch in a transaction; returns how many of its events ended their jobs. */
+type Write = (jobs: JobTransaction) => Promise<number>;
 
 /**
  * Turns events into rows. A batch is folded in memory and written with a fixed number of statements, together with the
@@ -79,7 +79,7 @@ export class Projector {
     const inTransaction = () =>
       store.transaction(async (jobs) => {
         await jobs.moveOffset(this.#offset, to);
-        return write(jobs, events);
+        return write(jobs);
       });
     const broken = await untilDone(inTransaction, {
       signal,

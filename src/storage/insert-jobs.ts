@@ -103,7 +103,10 @@ const NEW_JOB = recordOf(JobTable, [
   ...(['queuedAt', 'maxAttempts', 'updatedAt'] as const),
 ]);
 
-/** A row for each job whose key was free; without a status where the external id was taken. */
+/**
+ * A row for each job whose key was free; without a status where the external id was taken. Postgres leaves out a query
+ * that nothing reads, so the end reads `news`.
+ */
 const INSERT = `
   WITH new AS (
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS new (${NEW_JOB.definition})
